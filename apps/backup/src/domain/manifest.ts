@@ -1,0 +1,140 @@
+import { z } from 'zod';
+import { sha256, stepPlace } from '#contracts';
+import type { DataEntry } from '#drivers/core';
+import { canonicalJson, digestOf } from '#kernel';
+
+const dataEntry = z.strictObject({
+  path: z.string(),
+  type: z.enum(['file', 'directory', 'symlink', 'fifo', 'socket', 'character', 'block']),
+  mode: z.string(),
+  uid: z.number().int(),
+  gid: z.number().int(),
+  size: z.number().int().min(0),
+  mtime: z.string(),
+  sha256: z.string().optional(),
+  linkTarget: z.string().optional(),
+  sameFileAs: z.string().optional(),
+  changed: z.string().optional(),
+  allocated: z.number().int().min(0).optional(),
+  device: z.string().optional(),
+  attributes: z.record(z.string(), z.string()).optional(),
+}) satisfies z.ZodType<DataEntry>;
+
+const manifestBody = z.strictObject({
+  /** Of this format: what 2 has and 1 had not is optional here, so that both are read. docs/backup-format.md says what each has. */
+  version: z.literal([1, 2]),
+  backup: z.string(),
+  environment: z.string(),
+  application: z.string(),
+  /** `<component>@<target>` */
+  instance: z.string(),
+  upgrade: z.string(),
+  stepId: z.string(),
+  token: z.number().int(),
+  createdAt: z.string(),
+  consistency: z.enum(['stopped', 'running']),
+  source: z.strictObject({
+    target: stepPlace,
+    container: z.string(),
+    containerId: z.string(),
+    paths: z.array(z.string()),
+    image: z
+      .strictObject({ reference: z.string(), id: z.string(), digests: z.array(z.string()) })
+      .optional(),
+    /** Volumes and binds that held the paths. */
+    mounts: z
+      .array(
+        z.strictObject({
+          destination: z.string(),
+          kind: z.enum(['volume', 'bind']),
+          source: z.string(),
+        }),
+      )
+      .optional(),
+  }),
+  /** How it was seen to that nothing changed meanwhile. */
+  quiesced: z
+    .strictObject({
+      /** `stopped`: nothing that mounts the data ran, before and after. `running`: the data was listed before and after, and was the same. */
+      how: z.enum(['stopped', 'running']),
+      /** Names of what ran on the data. */
+      ran: z.array(z.string()),
+      startedAt: z.string(),
+      endedAt: z.string(),
+    })
+    .optional(),
+  archive: z.strictObject({
+    /** Name in the manifest's folder. */
+    file: z.string().regex(/^data\.[a-z0-9.]+$/),
+    format: z.string(),
+    /** Names and versions of what made it. */
+    tools: z.record(z.string(), z.string()),
+    bytes: z.number().int().min(0),
+    sha256,
+  }),
+  /** Regular files, and the bytes in them. */
+  files: z.number().int().min(0),
+  bytes: z.number().int().min(0),
+  /** Entries by their type. */
+  counts: z.partialRecord(dataEntry.shape.type, z.number().int().min(1)).optional(),
+  /** Bytes that all of it took on its disks: holes take nothing, a file with several names is counted once. */
+  spaceBytes: z.number().int().min(0).optional(),
+  /** Everything that the archive holds, sorted by path. */
+  entries: z.array(dataEntry),
+});
+export type ManifestBody = z.infer<typeof manifestBody>;
+
+/** What a backup is: beside the archive, in `manifest.json`. */
+const manifest = manifestBody.extend({
+  /** Over all the rest. */
+  digest: sha256,
+});
+export type Manifest = z.infer<typeof manifest>;
+
+/** Files and their bytes. */
+export function countFiles(entries: readonly DataEntry[]): { files: number; bytes: number } {
+  const files = entries.filter(({ type }) => type === 'file');
+  return { files: files.length, bytes: files.reduce((sum, { size }) => sum + size, 0) };
+}
+
+export function countTypes(
+  entries: readonly DataEntry[],
+): Partial<Record<DataEntry['type'], number>> {
+  const counts: Partial<Record<DataEntry['type'], number>> = {};
+  for (const { type } of entries) counts[type] = (counts[type] ?? 0) + 1;
+  return counts;
+}
+
+export function sealManifest(body: ManifestBody): Manifest {
+  const parsed = manifestBody.parse(body);
+  return { ...parsed, digest: digestOf(parsed) };
+}
+
+export function manifestText(sealed: Manifest): string {
+  return `${canonicalJson(sealed)}\n`;
+}
+
+/**
+ * The manifest, or what is wrong with it. The text must be what we write, byte for byte: not one flipped bit goes unseen, be it in
+ * white space.
+ */
+export function parseManifest(
+  text: string,
+): { readonly manifest: Manifest } | { readonly problem: string } {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    return { problem: 'is not JSON' };
+  }
+  const parsed = manifest.safeParse(json);
+  if (!parsed.success) {
+    return {
+      problem: `is not a manifest of version 1 or 2: ${parsed.error.issues[0]?.message ?? 'unknown'}`,
+    };
+  }
+  const { digest, ...body } = parsed.data;
+  if (digestOf(body) !== digest) return { problem: 'is not what its digest was made of' };
+  if (manifestText(parsed.data) !== text) return { problem: 'is not as it was written' };
+  return { manifest: parsed.data };
+}

@@ -1,0 +1,5 @@
+import { bootstrap } from '#service';
+import { env } from './env.js';
+import { BackupModule } from './backup.module.js';
+
+await bootstrap((parsed) => BackupModule.forEnv(parsed), env, { app: 'backup' });

@@ -1,0 +1,81 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import type { BackupKey } from '../repository/backup-folder.js';
+
+/** Seconds for which whoever reads a backup back holds it without a sign of life. */
+const LEASE_SECONDS = 60;
+
+/** Who reads which backup back, how far, and what was found. */
+@Injectable()
+export class VerificationStore {
+  /** @returns whether it is ours: false while another one reads it. What was found before holds until something else is. */
+  async claim(tx: EntityManager, key: BackupKey, token: string): Promise<boolean> {
+    return this.update(
+      tx,
+      key,
+      `verify_started = now(), verify_token = $5, verify_lease = now() + interval '${LEASE_SECONDS} s', verify_bytes = 0,
+       verify_finished = NULL`,
+      `(verify_lease IS NULL OR verify_lease < now() OR verify_finished IS NOT NULL)`,
+      [token],
+    );
+  }
+
+  /** @returns whether it is still ours */
+  async progress(
+    tx: EntityManager,
+    key: BackupKey,
+    token: string,
+    bytes: number,
+  ): Promise<boolean> {
+    return this.update(
+      tx,
+      key,
+      `verify_bytes = $6, verify_lease = now() + interval '${LEASE_SECONDS} s'`,
+      `verify_token = $5 AND verify_finished IS NULL`,
+      [token, bytes],
+    );
+  }
+
+  /** @param problem undefined: it is whole */
+  async finish(
+    tx: EntityManager,
+    key: BackupKey,
+    token: string,
+    bytes: number,
+    problem: string | undefined,
+  ): Promise<boolean> {
+    return this.update(
+      tx,
+      key,
+      `verify_bytes = $6, verify_finished = now(), verify_problem = $7, verify_lease = NULL`,
+      `verify_token = $5 AND verify_finished IS NULL`,
+      [token, bytes, problem ?? null],
+    );
+  }
+
+  /** Nothing was found out: whoever asks next begins anew. */
+  async giveUp(tx: EntityManager, key: BackupKey, token: string): Promise<void> {
+    await this.update(
+      tx,
+      key,
+      `verify_lease = NULL`,
+      `verify_token = $5 AND verify_finished IS NULL`,
+      [token],
+    );
+  }
+
+  private async update(
+    tx: EntityManager,
+    { environment, application, upgrade, backup }: BackupKey,
+    set: string,
+    where: string,
+    more: readonly unknown[],
+  ): Promise<boolean> {
+    const [, changed] = await tx.query<[unknown[], number]>(
+      `UPDATE backups SET ${set}
+       WHERE environment = $1 AND application = $2 AND upgrade = $3 AND backup = $4 AND ${where}`,
+      [environment, application, upgrade, backup, ...more],
+    );
+    return changed === 1;
+  }
+}

@@ -1,0 +1,49 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { DriverRegistry } from '#drivers/core';
+import { systemClock } from '#kernel';
+import { CatalogueService } from './catalogue.service.js';
+import { BackupStore } from './persistence/backup.store.js';
+import { RestoreService } from './restore.service.js';
+import { SnapshotService } from './snapshot.service.js';
+import { VerificationStore } from './persistence/verification.store.js';
+import { StoreSpace } from './repository/store-space.js';
+import { RoomService } from './room.service.js';
+import { CLOCK, EXPECTED_RATIO, REPOSITORY_ROOT } from './tokens.js';
+import { VerifyService } from './verify.service.js';
+
+/** Snapshots and restores over one repository's folder, and what there is in it. */
+@Module({})
+export class RepositoryModule {
+  /**
+   * @param root absolute
+   * @param expectedRatio bytes of an archive for each byte of data, where no earlier backup tells
+   */
+  static at(root: string, drivers: DriverRegistry, expectedRatio = 1): DynamicModule {
+    return {
+      module: RepositoryModule,
+      providers: [
+        { provide: REPOSITORY_ROOT, useValue: root },
+        { provide: CLOCK, useValue: systemClock },
+        { provide: DriverRegistry, useValue: drivers },
+        { provide: EXPECTED_RATIO, useValue: expectedRatio },
+        BackupStore,
+        StoreSpace,
+        RoomService,
+        SnapshotService,
+        RestoreService,
+        CatalogueService,
+        VerificationStore,
+        VerifyService,
+      ],
+      exports: [
+        CLOCK,
+        BackupStore,
+        SnapshotService,
+        RestoreService,
+        CatalogueService,
+        VerifyService,
+        DriverRegistry,
+      ],
+    };
+  }
+}

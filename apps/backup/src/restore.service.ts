@@ -1,0 +1,195 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { ActionInput, ActionOutput } from '#contracts';
+import {
+  DriverRegistry,
+  transferMeter,
+  type DataDriver,
+  type DataEntry,
+  type StepContext,
+} from '#drivers/core';
+import { LiftlockError } from '#kernel';
+import { UnitOfWork } from '#persistence';
+import { assertUnused } from './data-in-use.js';
+import { differences, isUntouched } from './domain/differences.js';
+import type { Manifest } from './domain/manifest.js';
+import { BackupStore } from './persistence/backup.store.js';
+import { BackupFolder, type BackupKey } from './repository/backup-folder.js';
+import { RoomService } from './room.service.js';
+import { outputOf } from './snapshot.service.js';
+import { REPOSITORY_ROOT } from './tokens.js';
+
+type Input = ActionInput<'data.restore'>;
+type Output = ActionOutput<'data.restore'>;
+
+/** Puts data back as it was: all of it, and nothing while anything runs on it. */
+@Injectable()
+export class RestoreService {
+  constructor(
+    private readonly work: UnitOfWork,
+    private readonly backups: BackupStore,
+    private readonly drivers: DriverRegistry,
+    private readonly room: RoomService,
+    @Inject(REPOSITORY_ROOT) private readonly root: string,
+  ) {}
+
+  async restore(context: StepContext, input: Input): Promise<Output> {
+    const { environment, application, upgrade } = context;
+    const key = { environment, application, upgrade, backup: input.backup };
+    const folder = new BackupFolder(this.root, key);
+    const manifest = await this.load(context, input, folder);
+    const { data } = await this.drivers.get(context.target.driver);
+    await assertUnused(data, context, input, 'nothing is restored');
+    const at = { environment, target: context.target.name, container: input.container };
+    const halves = await this.work.run((tx) => this.backups.incomplete(tx, at));
+    const isHalf = halves.some((half) => half.upgrade === upgrade && half.backup === input.backup);
+    if (!isHalf && (await wasNotTouched(context, input, data, manifest))) {
+      context.log(
+        `the data of ${input.container} was not touched since the backup: nothing is written`,
+      );
+      return outputOf(manifest, folder.path);
+    }
+    const ended = [...halves, key];
+    if (isHalf && (await isAsInBackup(context, input, data, manifest))) {
+      // cut off when all that was left was to remove what it kept
+      await this.settle(context, input, data, ended);
+      context.log(`the data of ${input.container} is as in the backup already, entry by entry`);
+      return outputOf(manifest, folder.path);
+    }
+    const name = asideName(key);
+    const keeps = await this.room.forRestore(context, input, data, manifest, name);
+    await folder.verifyArchive(manifest, context.signal, progress(context, manifest, 'read'));
+    // it may have been started while the archive was read
+    await assertUnused(data, context, input, 'nothing is restored');
+    await context.guard();
+    await this.work.run((tx) => this.backups.markIncomplete(tx, key));
+    const archive = folder.readArchive(
+      manifest,
+      context.signal,
+      progress(context, manifest, 'restore'),
+    );
+    await data.write(context, input, archive, keeps ? name : undefined);
+    const wrong = differences(manifest.entries, await data.list(context, input));
+    if (wrong.length > 0) {
+      throw new LiftlockError(
+        'data_corrupt',
+        `the data of ${input.container} is not as in the backup ${input.backup} after it was restored: ${wrong.join('; ')}${keeps ? `; what was there before is kept beside it in .liftlock-aside-${name}` : ''}`,
+      );
+    }
+    if (keeps || halves.length > 0) await this.settle(context, input, data, ended);
+    else await this.markRestored(ended);
+    context.log(`${manifest.files} files are back and compared, entry by entry`);
+    return outputOf(manifest, folder.path);
+  }
+
+  /**
+   * Removes what is kept of a restore whose outcome is known good. What an earlier half restore kept is older than what this one found: the
+   * outcome stands for all of them.
+   */
+  private async settle(
+    context: StepContext,
+    input: Input,
+    data: DataDriver,
+    ended: readonly BackupKey[],
+  ): Promise<void> {
+    await data.settle(context, input, [...new Set(ended.map(asideName))]);
+    await this.markRestored(ended);
+  }
+
+  /** A half restore from another backup is written over, too. */
+  private async markRestored(ended: readonly BackupKey[]): Promise<void> {
+    await this.work.run(async (tx) => {
+      for (const done of ended) await this.backups.markRestored(tx, done);
+    });
+  }
+
+  /** The backup's manifest, listed: nothing is touched by it. */
+  private async load(context: StepContext, input: Input, folder: BackupFolder): Promise<Manifest> {
+    const manifest = await folder.manifest();
+    if (manifest === undefined) {
+      throw new LiftlockError(
+        'data_missing',
+        `there is no backup ${folder.path}; nothing was touched`,
+      );
+    }
+    const { source, digest } = manifest;
+    const same =
+      source.container === input.container &&
+      source.target.name === context.target.name &&
+      source.paths.join('\n') === input.paths.join('\n');
+    if (!same) {
+      throw new LiftlockError(
+        'invalid_step',
+        `the backup ${folder.path} is of ${source.paths.join(', ')} of ${source.container} on ${source.target.name}, and not of ` +
+          `${input.paths.join(', ')} of ${input.container} on ${context.target.name}; nothing was touched`,
+      );
+    }
+    const known = await this.work.run(async (tx) => {
+      await this.backups.save(tx, manifest, folder.path);
+      return this.backups.digestOf(tx, manifest);
+    });
+    if (known !== digest) {
+      throw new LiftlockError(
+        'data_corrupt',
+        `${folder.path}/manifest.json is not the one that was written: it has ${digest}, and had ${known}; nothing was touched`,
+      );
+    }
+    return manifest;
+  }
+}
+
+/** Under which what a restore finds is kept: attempts of one step share it. */
+function asideName({
+  upgrade,
+  backup,
+}: {
+  readonly upgrade: string;
+  readonly backup: string;
+}): string {
+  return `${upgrade}-${backup}`;
+}
+
+/** How much of the archive has passed, told from time to time. */
+function progress(
+  context: StepContext,
+  { archive }: Manifest,
+  part: 'read' | 'restore',
+): (bytes: number) => void {
+  const told = transferMeter(context, part, part === 'read' ? 'read ' : 'put back ');
+  let doneBytes = 0;
+  return (bytes) => {
+    doneBytes += bytes;
+    told({ doneBytes, totalBytes: archive.bytes });
+  };
+}
+
+type Look = (
+  context: StepContext,
+  input: Input,
+  data: DataDriver,
+  manifest: Manifest,
+) => Promise<boolean>;
+
+/** Looks before it writes: what the new version never touched is left alone. */
+const wasNotTouched: Look = async (context, input, data, { entries }) => {
+  const now = await listIfThere(context, input, data);
+  return now !== undefined && isUntouched(entries, now);
+};
+
+/** As `restore` itself looks at its outcome. */
+const isAsInBackup: Look = async (context, input, data, { entries }) => {
+  const now = await listIfThere(context, input, data);
+  return now !== undefined && differences(entries, now).length === 0;
+};
+
+async function listIfThere(
+  context: StepContext,
+  input: Input,
+  data: DataDriver,
+): Promise<DataEntry[] | undefined> {
+  try {
+    return await data.list(context, input);
+  } catch (error) {
+    if (error instanceof LiftlockError && error.code === 'data_missing') return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,221 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { ActionInput, ActionOutput } from '#contracts';
+import {
+  DriverRegistry,
+  transferMeter,
+  type DataDriver,
+  type DataEntry,
+  type DataSource,
+  type DataSpace,
+  type StepContext,
+} from '#drivers/core';
+import { LiftlockError, type Clock } from '#kernel';
+import { UnitOfWork } from '#persistence';
+import { assertUnused } from './data-in-use.js';
+import { differences } from './domain/differences.js';
+import { countFiles, countTypes, sealManifest, type Manifest } from './domain/manifest.js';
+import type { WrittenArchive } from './repository/archive-writer.js';
+import { BackupFolder, type BackupAttempt } from './repository/backup-folder.js';
+import { BackupStore } from './persistence/backup.store.js';
+import { RoomService, type SnapshotRoom } from './room.service.js';
+import { CLOCK, REPOSITORY_ROOT } from './tokens.js';
+
+type Input = ActionInput<'data.snapshot'>;
+type Output = ActionOutput<'data.snapshot'>;
+
+type MakeRoom = (space: DataSpace) => Promise<SnapshotRoom>;
+type Write = (
+  room: SnapshotRoom,
+  stream: Awaited<ReturnType<DataDriver['read']>>,
+  signal: AbortSignal,
+) => Promise<WrittenArchive>;
+
+interface Copied {
+  readonly entries: readonly DataEntry[];
+  readonly archive: WrittenArchive;
+  readonly room: SnapshotRoom;
+}
+
+/** Puts an instance's data into the repository. */
+@Injectable()
+export class SnapshotService {
+  constructor(
+    private readonly work: UnitOfWork,
+    private readonly backups: BackupStore,
+    private readonly drivers: DriverRegistry,
+    private readonly room: RoomService,
+    @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(REPOSITORY_ROOT) private readonly root: string,
+  ) {}
+
+  async take(context: StepContext, input: Input): Promise<Output> {
+    const folder = new BackupFolder(this.root, { ...context, backup: input.backup });
+    const before = await folder.manifest();
+    if (before !== undefined) return this.foundBefore(context, folder, before);
+    const { data } = await this.drivers.get(context.target.driver);
+    await this.assertWhole(context, input);
+    if (input.consistency === 'stopped') {
+      await assertUnused(data, context, input, 'no snapshot is taken');
+    }
+    await context.guard();
+    const attempt = await folder.begin(context.token);
+    let room: SnapshotRoom | undefined;
+    try {
+      const manifest = await this.write(context, input, data, attempt, async (space) => {
+        room = await this.room.forSnapshot(context, input, space);
+        return room;
+      });
+      await attempt.commit(manifest, () => context.guard());
+      return await this.save(manifest, folder.path);
+    } catch (error) {
+      await attempt.discard();
+      throw error;
+    } finally {
+      room?.release();
+    }
+  }
+
+  private async write(
+    context: StepContext,
+    input: Input,
+    data: DataDriver,
+    attempt: BackupAttempt,
+    makeRoom: MakeRoom,
+  ): Promise<Manifest> {
+    const { format, tools } = await data.archiver(context);
+    const origin = await data.origin(context, input);
+    // nothing runs on what is stopped: that was seen, and is seen again when the data was read
+    const ran = input.consistency === 'stopped' ? [] : await data.usedBy(context, input);
+    const startedAt = this.clock.now().toISOString();
+    const file = `data.${format}`;
+    const told = transferMeter(context, 'snapshot');
+    let written = 0;
+    const { entries, archive, room } = await this.copy(
+      ...([context, input, data, makeRoom] as const),
+      (its, stream, signal) =>
+        attempt.writeArchive(file, stream, signal, (bytes) => {
+          its.written(bytes);
+          written += bytes;
+          told({ doneBytes: written, totalBytes: Math.max(written, its.archiveBytes) });
+        }),
+    );
+    const endedAt = this.clock.now().toISOString();
+    const { target } = context;
+    return sealManifest({
+      version: 2,
+      backup: input.backup,
+      environment: context.environment,
+      application: context.application,
+      instance: instanceOf(context, input),
+      upgrade: context.upgrade,
+      stepId: context.stepId,
+      token: context.token,
+      createdAt: endedAt,
+      consistency: input.consistency,
+      source: {
+        target,
+        container: input.container,
+        containerId: input.containerId,
+        paths: input.paths,
+        image: { ...origin.image, digests: [...origin.image.digests] },
+        mounts: origin.mounts.map((mount) => ({ ...mount })),
+      },
+      quiesced: { how: input.consistency, ran: [...ran], startedAt, endedAt },
+      archive: { file, format, tools: { ...tools }, ...archive },
+      ...countFiles(entries),
+      counts: countTypes(entries),
+      spaceBytes: room.dataBytes,
+      entries: [...entries],
+    });
+  }
+
+  /**
+   * Archive and list, which must agree with one another. Of what is stopped at once, where the driver can: the service is down meanwhile,
+   * and nothing that could change the data runs.
+   */
+  private async copy(
+    context: StepContext,
+    input: Input,
+    data: DataDriver,
+    makeRoom: MakeRoom,
+    write: Write,
+  ): Promise<Copied> {
+    const { consistency } = input;
+    if (consistency === 'stopped' && data.readMeasured !== undefined) {
+      const { archive, entries, room } = await data.readMeasured(context, input, makeRoom);
+      try {
+        const written = await write(room, archive, context.signal);
+        const copied = { entries: await entries, archive: written, room };
+        await assertUnused(data, context, input, 'the snapshot does not count');
+        return copied;
+      } catch (error) {
+        // what was not read to its end would be held open
+        archive.destroy();
+        context.signal.throwIfAborted();
+        throw error;
+      }
+    }
+    const room = await makeRoom(await data.space(context, input));
+    const entries = await data.list(context, input);
+    const archive = await write(room, await data.read(context, input), context.signal);
+    if (consistency === 'running') assertSame(entries, await data.list(context, input), input);
+    else await assertUnused(data, context, input, 'the snapshot does not count');
+    return { entries, archive, room };
+  }
+
+  private async foundBefore(
+    context: StepContext,
+    folder: BackupFolder,
+    manifest: Manifest,
+  ): Promise<Output> {
+    await folder.verifyArchive(manifest, context.signal);
+    context.log(`${folder.path} was written before, and is whole`);
+    return this.save(manifest, folder.path);
+  }
+
+  /** @throws LiftlockError `data_corrupt` when a restore was cut off: what lies there is not worth a backup. */
+  private async assertWhole(context: StepContext, input: Input): Promise<void> {
+    const at = {
+      environment: context.environment,
+      target: context.target.name,
+      container: input.container,
+    };
+    const [half] = await this.work.run((tx) => this.backups.incomplete(tx, at));
+    if (half === undefined) return;
+    throw new LiftlockError(
+      'data_corrupt',
+      `the data of ${input.container} on ${context.target.name} is half restored from the backup ${half.backup} of ${half.upgrade}; restore it first (docs/backup-format.md says how by hand)`,
+    );
+  }
+
+  private async save(manifest: Manifest, location: string): Promise<Output> {
+    await this.work.run((tx) => this.backups.save(tx, manifest, location));
+    return outputOf(manifest, location);
+  }
+}
+
+export function outputOf(manifest: Manifest, location: string): Output {
+  const { backup, files, bytes, archive } = manifest;
+  return {
+    ...{ backup, location, files, bytes },
+    ...{ archiveBytes: archive.bytes, archiveSha256: archive.sha256 },
+  };
+}
+
+function assertSame(
+  before: readonly DataEntry[],
+  after: readonly DataEntry[],
+  source: DataSource,
+): void {
+  const changed = differences(before, after);
+  if (changed.length === 0) return;
+  throw new LiftlockError(
+    'data_changed',
+    `the data of ${source.container} changed while it was read: ${changed.join('; ')}`,
+  );
+}
+
+/** `<component>@<target>`, which stands in the step's id. */
+function instanceOf({ stepId, target }: StepContext, { container }: Input): string {
+  return stepId.split('/').find((part) => part.includes('@')) ?? `${container}@${target.name}`;
+}

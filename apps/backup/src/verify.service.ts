@@ -1,0 +1,101 @@
+import { randomUUID } from 'node:crypto';
+import { Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
+import type { BackupKeyData, ListedBackup } from '#contracts';
+import { LiftlockError } from '#kernel';
+import { UnitOfWork } from '#persistence';
+import { CatalogueService } from './catalogue.service.js';
+import type { BackupRow } from './persistence/backup-row.js';
+import { VerificationStore } from './persistence/verification.store.js';
+
+/** Milliseconds between two signs of life: several fit into a lease. */
+const PROGRESS_MS = 5_000;
+
+/** Reads backups back, all of them, and compares with what was written. Whatever is found is kept with the backup's record. */
+@Injectable()
+export class VerifyService implements BeforeApplicationShutdown {
+  private readonly logger = new Logger(VerifyService.name);
+  private readonly stopping = new AbortController();
+  private readonly running = new Set<Promise<void>>();
+
+  constructor(
+    private readonly work: UnitOfWork,
+    private readonly catalogue: CatalogueService,
+    private readonly verifications: VerificationStore,
+  ) {}
+
+  /**
+   * Begins, or joins whoever reads it now, here or in another process.
+   * @throws LiftlockError `not_found`; `data_missing` when its folder is gone, which says nothing of what was in it
+   */
+  async begin(key: BackupKeyData): Promise<ListedBackup> {
+    const row = await this.catalogue.find(key);
+    const { present } = await this.catalogue.look(row);
+    if (present === false) {
+      throw new LiftlockError(
+        'data_missing',
+        `there is no backup ${this.catalogue.folderOf(row).path} any more: was it moved, or is its store not mounted?`,
+      );
+    }
+    const token = randomUUID();
+    if (await this.work.run((tx) => this.verifications.claim(tx, row, token))) {
+      const reading: Promise<void> = this.read(row, token).finally(() =>
+        this.running.delete(reading),
+      );
+      this.running.add(reading);
+    }
+    return this.catalogue.look(await this.catalogue.find(key));
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    this.stopping.abort(new LiftlockError('unavailable', 'the backup service ends'));
+    await Promise.all(this.running);
+  }
+
+  /** Never rejects: whoever asked has had an answer long ago. */
+  private async read(row: BackupRow, token: string): Promise<void> {
+    const lost = new AbortController();
+    const signal = AbortSignal.any([this.stopping.signal, lost.signal]);
+    let bytes = 0;
+    const telling = setInterval(() => {
+      this.work
+        .single((db) => this.verifications.progress(db, row, token, bytes))
+        .then((ours) => {
+          if (!ours) lost.abort(new LiftlockError('fenced', 'another one reads it, or it is gone'));
+        })
+        // the lease outlives a database that is away for a moment
+        .catch((error: unknown) => this.logger.warn(`${row.location}: ${String(error)}`));
+    }, PROGRESS_MS);
+    try {
+      const problem = await this.problemOf(row, signal, (more) => (bytes += more));
+      if (problem !== undefined) this.logger.error(`${row.location} is corrupt: ${problem}`);
+      await this.work.run((tx) => this.verifications.finish(tx, row, token, bytes, problem));
+    } catch (error) {
+      this.logger.warn(`reading ${row.location} back was given up: ${String(error)}`);
+      await this.work
+        .run((tx) => this.verifications.giveUp(tx, row, token))
+        // then its lease ends by itself
+        .catch(() => undefined);
+    } finally {
+      clearInterval(telling);
+    }
+  }
+
+  /** @throws what says nothing about the backup: the store is away, the service ends, the record is another's by now */
+  private async problemOf(
+    row: BackupRow,
+    signal: AbortSignal,
+    onBytes: (more: number) => void,
+  ): Promise<string | undefined> {
+    try {
+      const manifest = await this.catalogue.manifestOf(row);
+      await this.catalogue.folderOf(row).verifyArchive(manifest, signal, onBytes);
+      return undefined;
+    } catch (error) {
+      signal.throwIfAborted();
+      const known = LiftlockError.from(error);
+      // a store that is away says nothing about what is on it
+      if (known.code !== 'data_corrupt') throw error;
+      return known.message;
+    }
+  }
+}

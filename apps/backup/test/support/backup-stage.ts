@@ -1,0 +1,199 @@
+import 'reflect-metadata';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Global, Module, type INestApplicationContext } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type Docker from 'dockerode';
+import { DataSource } from 'typeorm';
+import { expect } from 'vitest';
+import { DriverRegistry, type StepContext } from '#drivers/core';
+import { dockerDriver } from '#drivers/docker';
+import { LiftlockError, systemClock, systemIds } from '#kernel';
+import { PersistenceModule, UnitOfWork, type OutboxPublisher } from '#persistence';
+import { StepsTables1700000000500 } from '#steps';
+import { newFolder, plantTree } from '../../../../test/support/data-tree.js';
+import { cleanUp, openEngine } from '../../../../test/support/engine-client.js';
+import { freshDatabase, type FreshDatabase } from '../../../../test/support/index.js';
+import { serviceImage } from '../../../../test/support/service-image.js';
+import { contextOf } from '../../../../test/support/step-context.js';
+import { CatalogueService } from '../../src/catalogue.service.js';
+import { BackupStore } from '../../src/persistence/backup.store.js';
+import { BackupVerification1700000007000 } from '../../src/persistence/backup-verification.migration.js';
+import { BackupTables1700000003000 } from '../../src/persistence/backups.migration.js';
+import { VerificationStore } from '../../src/persistence/verification.store.js';
+import type { BackupKey } from '../../src/repository/backup-folder.js';
+import { RepositoryModule } from '../../src/repository.module.js';
+import { RestoreService } from '../../src/restore.service.js';
+import { SnapshotService } from '../../src/snapshot.service.js';
+import { VerifyService } from '../../src/verify.service.js';
+
+/** These services send nothing by themselves: the runtime of the steps does. */
+class NoMessages implements OutboxPublisher {
+  publish(): Promise<void> {
+    return Promise.reject(new Error('nothing is to be sent'));
+  }
+}
+@Global()
+@Module({ providers: [NoMessages], exports: [NoMessages] })
+class NoMessagesModule {}
+
+export interface Scene {
+  readonly folder: string;
+  readonly containerId: string;
+  readonly input: Parameters<RestoreService['restore']>[1];
+  /** Of the next attempt of this upgrade. */
+  attempt(changes?: Partial<StepContext>): ReturnType<typeof contextOf>;
+  snapshot(changes?: Partial<StepContext>): ReturnType<SnapshotService['take']>;
+  restore(changes?: Partial<StepContext>): ReturnType<RestoreService['restore']>;
+  /** The backup's folder. */
+  readonly location: string;
+}
+
+/** The backup's services on a real database, a repository of their own and the run's engine. */
+export class BackupStage {
+  private scenes = 0;
+  private readonly folders: string[] = [];
+
+  private constructor(
+    private readonly prefix: string,
+    readonly docker: Docker,
+    private readonly endpoint: string,
+    readonly image: string,
+    private readonly database: FreshDatabase,
+    private readonly app: INestApplicationContext,
+    readonly root: string,
+  ) {}
+
+  static async open(prefix: string): Promise<BackupStage> {
+    const { docker, endpoint } = await openEngine();
+    const image = await serviceImage(docker, `liftlock-test-${prefix}:1.0`, '1.0');
+    const database = await freshDatabase();
+    const root = mkdtempSync(join(tmpdir(), 'liftlock-repository-'));
+    const persistence = PersistenceModule.forRoot({
+      app: 'backup',
+      url: database.url('backup'),
+      entities: [],
+      migrations: [
+        StepsTables1700000000500,
+        BackupTables1700000003000,
+        BackupVerification1700000007000,
+      ],
+      publisher: NoMessages,
+    });
+    const repository = RepositoryModule.at(root, new DriverRegistry({ docker: dockerDriver }));
+    class Root {}
+    const app = await NestFactory.createApplicationContext(
+      { module: Root, imports: [NoMessagesModule, persistence, repository] },
+      { logger: ['error'], abortOnError: false },
+    );
+    return new BackupStage(prefix, docker, endpoint, image, database, app, root);
+  }
+
+  get snapshots(): SnapshotService {
+    return this.app.get(SnapshotService);
+  }
+
+  get restores(): RestoreService {
+    return this.app.get(RestoreService);
+  }
+
+  /** As a service does that begins to read a backup back, and comes no further. */
+  async beginsToVerify(key: BackupKey): Promise<void> {
+    const { app } = this;
+    await app
+      .get(UnitOfWork)
+      .run((tx) => app.get(VerificationStore).claim(tx, key, systemIds.next('msg')));
+  }
+
+  get verifying(): VerifyService {
+    return this.app.get(VerifyService);
+  }
+
+  /** One that has not walked the repository yet. */
+  newCatalogue(): CatalogueService {
+    const { app, root } = this;
+    return new CatalogueService(app.get(UnitOfWork), app.get(BackupStore), systemClock, root);
+  }
+
+  query<T>(sql: string): Promise<T[]> {
+    return this.app.get(DataSource).query<T[]>(sql);
+  }
+
+  /** A stopped container with one of everything on a bind mount. */
+  async setScene(plant: (folder: string) => unknown = plantTree): Promise<Scene> {
+    const folder = newFolder();
+    this.folders.push(folder);
+    await plant(folder);
+    this.scenes += 1;
+    const container = `${this.prefix}-${this.scenes}`;
+    const made = await this.docker.createContainer({
+      name: container,
+      Image: this.image,
+      StopTimeout: 1,
+      HostConfig: { Binds: [`${folder}:/data`] },
+    });
+    const upgrade = systemIds.next('upg');
+    const application = `app${this.scenes}`;
+    let token = 0;
+    const attempt: Scene['attempt'] = (changes = {}) => {
+      token += 1;
+      return contextOf(this.endpoint, { upgrade, application, token, ...changes });
+    };
+    const input = {
+      container,
+      containerId: made.id,
+      keptName: `${container}-kept`,
+      paths: ['/data'],
+      backup: `${upgrade}_one`,
+    };
+    return {
+      folder,
+      containerId: made.id,
+      input,
+      attempt,
+      snapshot: (changes) =>
+        this.snapshots.take(attempt(changes), { ...input, consistency: 'stopped' }),
+      restore: (changes) => this.restores.restore(attempt(changes), input),
+      location: join(this.root, 'test', application, upgrade, input.backup),
+    };
+  }
+
+  /** Another container with the same data, running. */
+  async startOther(bind: string): Promise<Docker.Container> {
+    const other = await this.docker.createContainer({
+      name: `${this.prefix}-other`,
+      Image: this.image,
+      StopTimeout: 1,
+      HostConfig: { Binds: [bind] },
+    });
+    await other.start();
+    return other;
+  }
+
+  async clear(): Promise<void> {
+    await cleanUp(this.docker, this.prefix);
+    for (const folder of this.folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+  }
+
+  async close(): Promise<void> {
+    await this.app.get(DriverRegistry).close();
+    await this.app.close();
+    await this.database.drop();
+    await this.docker.getImage(this.image).remove({ force: true });
+    rmSync(this.root, { recursive: true, force: true });
+  }
+}
+
+export async function expectRefused(
+  attempt: Promise<unknown>,
+  code: string,
+  message: RegExp = /./,
+): Promise<void> {
+  const error = await attempt.then(
+    () => undefined,
+    (thrown: unknown) => LiftlockError.from(thrown),
+  );
+  expect({ code: error?.code, message: error?.message }).toMatchObject({ code });
+  expect(error?.message).toMatch(message);
+}

@@ -1,0 +1,64 @@
+import { assertNever } from '#kernel';
+import { ACTIONS, type ActionInput, type Step } from '#contracts';
+import { quote } from './shell-quote.js';
+
+type HookAction = 'hook.command' | 'hook.http' | 'hook.job' | 'hook.remove-jobs';
+
+/** What a person types to perform a hook by hand; `${LIFTLOCK_SECRET_…}` is that person's to set. */
+export function hookCommands(docker: string, step: Step, action: HookAction): string[] {
+  const input = <A extends HookAction>(name: A): ActionInput<A> =>
+    ACTIONS[name].input.parse(step.input) as ActionInput<A>;
+  switch (action) {
+    case 'hook.command': {
+      const { container, work } = input(action);
+      const user = work.user === undefined ? '' : `-u ${quote(work.user)} `;
+      return [
+        `${docker} exec ${user}${variables(work.env)}${quote(container)} ${work.command.map(quote).join(' ')}   # must exit with ${work.exitCode}`,
+      ];
+    }
+    case 'hook.http': {
+      const { method, url, headers, body, status } = input(action).work;
+      const said = Object.entries(headers).map(
+        ([name, value]) => `-H ${inShell(`${name}: ${value}`)} `,
+      );
+      // raw: a body that begins with @ is no file
+      const data = body === undefined ? '' : `--data-raw ${inShell(body)} `;
+      // told to use the method, curl would wait for a body that HEAD never has
+      const how = method === 'HEAD' ? '--head' : `-X ${method}`;
+      return [
+        `curl -sS -o /dev/null -w '%{http_code}\\n' ${how} ${said.join('')}${data}${quote(url)}   # must print ${status ?? '2xx'}`,
+      ];
+    }
+    case 'hook.job': {
+      const { container, image, work } = input(action);
+      const user = work.user === undefined ? '' : `-u ${quote(work.user)} `;
+      const network =
+        work.network === undefined
+          ? `"$(${docker} container inspect --format '{{.HostConfig.NetworkMode}}' ${quote(container)})"`
+          : quote(work.network);
+      const volumes = work.volumesFrom ? `--volumes-from ${quote(container)} ` : '';
+      const [entry, ...more] = work.entrypoint ?? [];
+      const entrypoint = entry === undefined ? '' : `--entrypoint ${quote(entry)} `;
+      const words = [...more, ...(work.command ?? [])].map(quote).join(' ');
+      return [
+        `${docker} run --rm ${user}--network ${network} ${volumes}${entrypoint}${variables(work.env)}${quote(image.id ?? image.digest ?? image.reference)} ${words}   # must exit with 0`,
+      ];
+    }
+    case 'hook.remove-jobs':
+      return ['# nothing: the jobs above remove themselves'];
+    default:
+      return assertNever(action, 'hook');
+  }
+}
+
+function variables(env: Readonly<Record<string, string>>): string {
+  return Object.entries(env)
+    .map(([name, value]) => `-e ${inShell(`${name}=${value}`)} `)
+    .join('');
+}
+
+/** In double quotes, so that the shell puts its own `${LIFTLOCK_SECRET_…}` in, and nothing else. */
+function inShell(text: string): string {
+  const escaped = text.replace(/["\\`]|\$(?!\{LIFTLOCK_SECRET_[A-Z0-9_]+\})/g, (one) => `\\${one}`);
+  return `"${escaped}"`;
+}

@@ -1,0 +1,89 @@
+import { ACTIONS, type Change, type Plan, type Step } from '#contracts';
+
+/** What becomes of one component: all its instances that go from the same version to the same. */
+export interface ComponentChange {
+  readonly component: string;
+  readonly from: string;
+  readonly to: string;
+  readonly updated: boolean;
+  readonly leftOut: boolean;
+  readonly targets: readonly string[];
+}
+
+/** In the order of the documents. */
+export function componentChanges(changes: readonly Change[]): ComponentChange[] {
+  const groups = Map.groupBy(changes, ({ component, from, to, updated, leftOut = false }) =>
+    JSON.stringify([component, from, to, updated, leftOut]),
+  );
+  return [...groups.values()].flatMap((group): ComponentChange[] => {
+    const [first] = group;
+    if (first === undefined) return [];
+    const { component, from, to, updated, leftOut = false } = first;
+    const targets = group.map(({ target }) => target);
+    return [{ component, from, to, updated, leftOut, targets }];
+  });
+}
+
+/** `web: 1.0 --> 2.0`, or that it stays as it is. */
+export function changeText({ component, from, to, updated, leftOut }: ComponentChange): string {
+  const stays = leftOut ? ' (left out)' : ' (not updated)';
+  return `${component}: ${from} --> ${to}${updated ? '' : stays}`;
+}
+
+/** What is down while a wave is under way. */
+export function downText({ lanes, parallelism }: Plan['hops'][number]['waves'][number]): string {
+  const instances = lanes.map(({ instance }) => instance);
+  const atOnce = Math.min(parallelism, instances.length);
+  const some = atOnce < instances.length ? `, ${atOnce} of ${instances.length} at a time` : '';
+  return `down: ${instances.join(', ')}${some}`;
+}
+
+/** Steps before the bake that nothing takes back: behind the first of them there is no return. */
+export function irreversibleSteps(plan: Plan): Step[] {
+  const { before = [], after = [] } = plan.applicationHooks ?? {};
+  const lanes = plan.hops.flatMap(({ waves }) => waves.flatMap((wave) => wave.lanes));
+  return [before, ...lanes.map(({ steps }) => steps), after].flatMap((steps) =>
+    steps.filter(({ undo }) => undo === 'irreversible'),
+  );
+}
+
+/** A hop's compensation so that each step comes after those that it waits for. */
+export function compensationInOrder(hop: Plan['hops'][number]): Step[] {
+  const rest = new Map(hop.compensation.map((step) => [step.id, step]));
+  const ordered: Step[] = [];
+  while (rest.size > 0) {
+    const next = [...rest.values()].find((step) => !step.after.some((id) => rest.has(id)));
+    // the planner makes no circle
+    if (next === undefined) return [...ordered, ...rest.values()];
+    rest.delete(next.id);
+    ordered.push(next);
+  }
+  return ordered;
+}
+
+/** A lane's steps with what is acquired before and released after them. */
+export function withBrackets(
+  plan: Plan,
+  { id: lane, steps }: { readonly id: string; readonly steps: readonly Step[] },
+): Step[] {
+  const brackets = plan.brackets.filter(({ lanes }) => lanes.includes(lane));
+  const before = brackets.filter(({ beforeStep }) => beforeStep === undefined);
+  return [
+    ...before.map(({ acquire }) => acquire),
+    ...steps.flatMap((step) => [
+      ...brackets.filter(({ beforeStep }) => beforeStep === step.id).map(({ acquire }) => acquire),
+      step,
+    ]),
+    ...brackets.map(({ release }) => release),
+  ];
+}
+
+/** Of each image that is brought to the mirror: from where it is pulled by then. */
+export function mirroredTexts(plan: Plan): string[] {
+  return plan.prepare.flatMap(({ action, input }) => {
+    if (action !== 'image.mirror') return [];
+    const { source, archive, target, digest } = ACTIONS[action].input.parse(input);
+    const from = archive === undefined ? source : `${source} of ${archive}`;
+    return [`image ${from} mirrored to ${target}@${digest}`];
+  });
+}

@@ -1,0 +1,156 @@
+import { assertNever } from '#kernel';
+import { hookCommands } from './hook-commands.js';
+import { quote } from './shell-quote.js';
+import {
+  ACTIONS,
+  isActionName,
+  makerOf,
+  type ActionInput,
+  type Check,
+  type Step,
+} from '#contracts';
+
+/**
+ * What a person types to do a step by hand, with Docker's own command line. `$BACKUPS` is a folder of the engine's host; `$HELPER` an
+ * image with sh and tar.
+ */
+export function commandsOf(step: Step): string[] {
+  const { action, target } = step;
+  if (!isActionName(action)) return [`# ${action}: no command is known`];
+  const docker = `docker -H ${quote(target.endpoint)}`;
+  const input = <A extends keyof typeof ACTIONS>(name: A): ActionInput<A> =>
+    ACTIONS[name].input.parse(step.input) as ActionInput<A>;
+  switch (action) {
+    case 'instance.assert-unchanged': {
+      const { container, imageId, containerId } = input(action);
+      return [
+        `${docker} inspect --format '{{.Id}} {{.Image}}' ${quote(container)}`,
+        `# must print ${containerId} ${imageId}`,
+      ];
+    }
+    case 'image.mirror': {
+      const { source, archive, digest, target, tag, platforms } = input(action);
+      const from =
+        archive === undefined
+          ? `${source.replace(/@.*$/, '')}@${digest}`
+          : `oci-archive:${archive}:${digest}`;
+      const only = platforms.map((platform) => ` --platform ${platform}`).join('');
+      return [`liftlock mirror copy${only} ${quote(from)} ${quote(`${target}:${tag}`)}`];
+    }
+    case 'image.prepare': {
+      const { image, archive } = input(action);
+      if (archive !== undefined) return [`${docker} load -i ${quote(archive)}`];
+      return [
+        `${docker} image inspect --format '{{.Id}}' ${quote(image.id ?? image.digest ?? image.reference)} || ${docker} pull ${quote(image.digest ?? image.reference)}`,
+      ];
+    }
+    case 'instance.stop': {
+      const { container, stopTimeoutSeconds: seconds } = input(action);
+      return [
+        `${docker} update --restart=no ${quote(container)}`,
+        `${docker} stop ${seconds === undefined ? '' : `-t ${seconds} `}${quote(container)}`,
+      ];
+    }
+    case 'data.snapshot': {
+      const { container, paths, backup } = input(action);
+      return [
+        `${docker} run --rm --volumes-from ${quote(container)} -v "$BACKUPS":/backups "$HELPER" tar -C / -cpf /backups/${backup}.tar ${paths.map(inRoot).join(' ')}`,
+      ];
+    }
+    case 'data.restore': {
+      const { container, keptName, paths, backup } = input(action);
+      const empty = paths.map((path) => `find ${quote(path)} -mindepth 1 -delete`).join(' && ');
+      return [
+        `# only when nothing that mounts ${paths.join(', ')} runs, and only if the new version ran`,
+        `${docker} run --rm --volumes-from "$(${docker} container inspect ${quote(keptName)} > /dev/null 2>&1 && echo ${quote(keptName)} || echo ${quote(container)})" -v "$BACKUPS":/backups "$HELPER" sh -c ${quote(`${empty} && tar -C / -xpf /backups/${backup}.tar`)}`,
+      ];
+    }
+    case 'instance.replace': {
+      const { container, keptName, image, env, command = [] } = input(action);
+      const settings = Object.entries(env).map(([name, value]) =>
+        value === null ? `# without ${name}` : `-e ${quote(`${name}=${value}`)}`,
+      );
+      return [
+        `${docker} rename ${quote(container)} ${quote(keptName)}`,
+        `${docker} inspect ${quote(keptName)}   # ports, networks, restart policy, environment: give them to the next command`,
+        [
+          `${docker} run -d --name ${quote(container)} --volumes-from ${quote(keptName)}`,
+          ...settings.filter((one) => !one.startsWith('#')),
+          quote(image.id ?? image.digest ?? image.reference),
+          ...command.map(quote),
+          ...settings.filter((one) => one.startsWith('#')),
+        ].join(' '),
+      ];
+    }
+    case 'instance.check': {
+      const { container, check } = input(action);
+      return [checkCommand(docker, container, check)];
+    }
+    case 'instance.stop-new':
+      return [`${docker} stop ${quote(input(action).container)}`];
+    case 'instance.restore-old': {
+      const { container, keptName, start } = input(action);
+      return [
+        `${docker} rename ${quote(container)} ${quote(`${container}-failed`)}`,
+        `${docker} rename ${quote(keptName)} ${quote(container)}`,
+        ...(start ? [`${docker} start ${quote(container)}`] : []),
+      ];
+    }
+    case 'instance.remove-new':
+      return [`${docker} rm ${quote(`${input(action).container}-failed`)}`];
+    case 'instance.remove-old':
+      return [`${docker} rm ${quote(input(action).keptName)}`];
+    case 'file.prepare':
+      return input(action).files.map(
+        ({ path }) => `# see that ${path} can be written, and is not there`,
+      );
+    case 'file.write':
+      return input(action).files.map(
+        ({ path }) =>
+          `${docker} cp FILE ${quote(`${input(action).container}:${path}`)}   # its content and secrets: see the application's document`,
+      );
+    case 'file.remove': {
+      const { container, paths } = input(action);
+      return [
+        `${docker} run --rm --volumes-from ${quote(container)} "$HELPER" rm -f ${paths.map(quote).join(' ')}`,
+      ];
+    }
+    case 'hook.command':
+    case 'hook.http':
+    case 'hook.job':
+    case 'hook.remove-jobs':
+      return hookCommands(docker, step, action);
+    default:
+      return assertNever(action, 'action');
+  }
+}
+
+/** What stands in a step for something that only exists once it runs. */
+export function remarkOf(step: Step): string | undefined {
+  const { containerId } = step.input;
+  const maker = typeof containerId === 'string' ? makerOf(containerId) : undefined;
+  return maker === undefined ? undefined : `the container that ${maker} made`;
+}
+
+function checkCommand(docker: string, container: string, check: Check): string {
+  switch (check.type) {
+    case 'http':
+      return `curl -sS -o /dev/null -w '%{http_code}\\n' ${quote(check.url)}   # must print ${check.status}`;
+    case 'tcp':
+      return `nc -z ${quote(check.host)} ${check.port}`;
+    case 'log':
+      return check.patterns
+        .map((pattern) => `${docker} logs ${quote(container)} 2>&1 | grep -E ${quote(pattern)}`)
+        .join(' && ');
+    case 'health':
+      return `${docker} inspect --format '{{.State.Health.Status}}' ${quote(container)}   # must print healthy`;
+    case 'command':
+      return `${docker} exec ${quote(container)} ${check.command.map(quote).join(' ')}   # must exit with ${check.exitCode}`;
+    case 'running':
+      return `${docker} inspect --format '{{.State.Running}}' ${quote(container)}   # must print true`;
+    default:
+      return assertNever(check, 'check');
+  }
+}
+
+const inRoot = (path: string): string => quote(path.replace(/^\/+/, '') || '.');

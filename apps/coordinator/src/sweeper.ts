@@ -1,0 +1,117 @@
+import {
+  Inject,
+  Injectable,
+  Logger,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+} from '@nestjs/common';
+import { LiftlockError, type Clock } from '#kernel';
+import { Bus } from '#bus';
+import { UnitOfWork } from '#persistence';
+import { TimerStore, type DueTimer } from './persistence/timer.store.js';
+import { Resender } from './resender.js';
+import { SagaService } from './saga.service.js';
+import { CLOCK, SWEEP_MS } from './tokens.js';
+
+/** How often timers are looked at, in milliseconds: the finest that a back-off or a bake can be. */
+const TIMER_MS = 100;
+/** The same of admissions and windows, which nobody waits for to the moment. */
+const OWN_TIMER_MS = 500;
+const BATCH = 100;
+/** Admissions and windows that are looked at at the same time. */
+const SIDE_BY_SIDE = 8;
+/** What was cut off from the broker gets this long to answer, once it is back. */
+const AFTER_RECONNECT_MS = 30_000;
+
+/** Finds from PostgreSQL what is due, and what has no answer: nothing hangs on a message, a job or a process that may be gone. */
+@Injectable()
+export class Sweeper implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly logger = new Logger(Sweeper.name);
+  private readonly loops: NodeJS.Timeout[] = [];
+  private readonly underWay = new Set<Promise<void>>();
+
+  constructor(
+    private readonly work: UnitOfWork,
+    private readonly saga: SagaService,
+    private readonly timers: TimerStore,
+    private readonly resender: Resender,
+    private readonly bus: Bus,
+    @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(SWEEP_MS) private readonly sweepMs: number,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.bus.onReconnect(() => this.track('postpone deadlines', () => this.postponeDeadlines()));
+    this.bus.onStreamCreated(() =>
+      this.track('refill the event stream', () => this.resender.refillEvents()),
+    );
+    this.every(TIMER_MS, 'timers', () => this.fireTimers());
+    this.every(OWN_TIMER_MS, 'admissions and windows', () => this.fireOwnTimers());
+    this.every(this.sweepMs, 'sweep', () => this.resender.sendAgain());
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    for (const loop of this.loops) clearInterval(loop);
+    await Promise.allSettled(this.underWay);
+  }
+
+  private async postponeDeadlines(): Promise<void> {
+    const notBefore = new Date(this.clock.now().getTime() + AFTER_RECONNECT_MS);
+    await this.work.run((tx) => this.timers.postponeDeadlines(tx, notBefore));
+  }
+
+  private async fireTimers(): Promise<void> {
+    const due = await this.work.single((tx) =>
+      this.timers.due(tx, this.clock.now(), this.bus.isConnected(), BATCH),
+    );
+    for (const timer of due) await this.fire(timer);
+  }
+
+  /** Several at the same time: each may wait for the planner's answer, and holds nothing meanwhile. */
+  private async fireOwnTimers(): Promise<void> {
+    const due = await this.work.single((tx) => this.timers.ownDue(tx, this.clock.now(), BATCH));
+    for (let first = 0; first < due.length; first += SIDE_BY_SIDE)
+      await Promise.all(due.slice(first, first + SIDE_BY_SIDE).map((timer) => this.fire(timer)));
+  }
+
+  /** One that fails is logged, stays due, and keeps none behind it waiting. */
+  private async fire(timer: DueTimer): Promise<void> {
+    try {
+      await this.saga.apply(timer.upgrade, timer.message, (tx) => this.timers.take(tx, timer));
+    } catch (error) {
+      const { code, message } = LiftlockError.from(error);
+      this.logger.warn(`timer ${timer.key} of ${timer.upgrade}: ${code}: ${message}`);
+    }
+  }
+
+  /** One look at a time; one that fails is logged, and the next one comes. */
+  private every(ms: number, what: string, look: () => Promise<void>): void {
+    let busy = false;
+    this.loops.push(
+      setInterval(() => {
+        if (busy) return;
+        busy = true;
+        this.track(what, look, () => {
+          busy = false;
+        });
+      }, ms),
+    );
+  }
+
+  private track(
+    what: string,
+    look: () => Promise<void>,
+    after: () => void = () => undefined,
+  ): void {
+    const running = look()
+      .catch((error: unknown) => {
+        const { code, message } = LiftlockError.from(error);
+        this.logger.warn(`${what}: ${code}: ${message}`);
+      })
+      .finally(() => {
+        this.underWay.delete(running);
+        after();
+      });
+    this.underWay.add(running);
+  }
+}

@@ -1,0 +1,5 @@
+/** Injection tokens of what has no class of its own. */
+export const CLOCK = Symbol('clock');
+export const IDS = Symbol('ids');
+/** Milliseconds between two sweeps. */
+export const SWEEP_MS = Symbol('sweep interval');

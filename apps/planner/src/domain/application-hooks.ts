@@ -1,0 +1,282 @@
+import {
+  type ApplicationBackStep,
+  type ApplicationDocument,
+  type ApplicationHooks,
+  type ImageIdentity,
+  type Plan,
+  type Step,
+  type UpgradeHook,
+  type UpgradeHookWork,
+  type UpgradeRollbackHook,
+} from '#contracts';
+import { assertNever } from '#kernel';
+import type { HookImage } from './hook-images.js';
+import { instanceNamed, type Instance } from './instances.js';
+import type { InstanceName } from './job-images.js';
+import type { LaneDraft } from './lane-draft.js';
+import { describeHook, tryingOf, withVersions } from './lane-hooks.js';
+import { pointerOf, type Problems } from './problems.js';
+import type { StepMaker } from './step-maker.js';
+import type { Survey } from './survey.js';
+
+type AnyHook = UpgradeHook | UpgradeRollbackHook | UpgradeHookWork;
+type Moment = 'before' | 'after' | 'onRollback';
+
+/** What the plan is about, as far as hooks of the whole application must know it. */
+export interface HookedUpgrade {
+  readonly application: ApplicationDocument;
+  readonly instances: readonly Instance[];
+  readonly seen: Pick<Survey, 'observed'>;
+  readonly lanes: readonly LaneDraft[];
+  /** Of its jobs that name one. */
+  readonly jobImages: readonly HookImage[];
+  /** Of the upgrade, as the plan names them. */
+  readonly from: string;
+  readonly to: string;
+}
+
+/** A job, and the forward steps of which one has begun when there may be something of it. */
+interface PlacedJob {
+  readonly id: string;
+  readonly instance: Instance;
+  readonly when: readonly string[];
+}
+
+/** The steps of the hooks that an application has for the whole of an upgrade, forward and back. Http calls are made from the site of its first instance. */
+export class ApplicationHookPlanner {
+  constructor(
+    private readonly maker: StepMaker,
+    private readonly upgrade: HookedUpgrade,
+  ) {}
+
+  /** Nothing where it has none: then the plan is as it was before there were any. */
+  plan(): ApplicationHooks | undefined {
+    const { hooks } = this.upgrade.application.spec;
+    if (hooks === undefined || Object.values(hooks).every((all) => all.length === 0))
+      return undefined;
+    const { before, after, onRollback } = hooks;
+    return {
+      before: before.map((hook, index) => this.forward('before', hook, index)),
+      after: after.map((hook, index) => this.forward('after', hook, index)),
+      undoAfter: [
+        // one that was left by a dead attempt may be at work on the data
+        ...this.removals('remove-jobs', this.jobsOfWay()),
+        ...this.undoOf('after', after),
+        // no data is restored beside one that was not waited for
+        ...this.removals('remove-undo-jobs', this.jobsOfUndo('after')),
+      ],
+      onceBack: [
+        ...this.undoOf('before', before),
+        ...onRollback.map((hook, index) => {
+          const id = backIdOf(hook);
+          const title = `On the way back, ${hook.name}: ${describeHook(hook)}`;
+          return this.step(id, title, hook, 'onRollback', index);
+        }),
+      ],
+    };
+  }
+
+  /** What jobs left behind, of the way forward and of the way back: on every end, where one had begun. */
+  finalize(): Plan['finalize'] {
+    const jobs = [
+      ...this.jobsOfWay(),
+      ...this.jobsOfUndo('after'),
+      ...this.jobsOfUndo('before'),
+      ...this.jobsOnRollback(),
+    ];
+    return byInstance(jobs).map(([instance, steps]) => ({
+      ...this.removeJobs(`finalize/application/${instance.id}-remove-jobs`, instance, steps),
+      when: steps,
+    }));
+  }
+
+  /** A command needs a container that runs; on the way back it is left out where there was none. */
+  refuseImpossible(problems: Problems): void {
+    const { before = [], after = [] } = this.upgrade.application.spec.hooks ?? {};
+    const refuse = (moment: 'before' | 'after', hook: UpgradeHook, index: number): void => {
+      if (hook.type !== 'command') return;
+      const { id } = this.instanceOf(hook.instance);
+      const seen = this.upgrade.seen.observed.find(({ instance }) => instance === id);
+      // an instance that is upgraded runs afterwards, whatever was before
+      if (seen?.running === true || (moment === 'after' && this.isUpgraded(id))) return;
+      const message = `the hook ${hook.name} is a command in ${id}, which does not run: start it, or let the hook be a job or an http call`;
+      problems.add('unplannable', this.pointer(moment, index), message);
+    };
+    before.forEach((hook, index) => refuse('before', hook, index));
+    after.forEach((hook, index) => refuse('after', hook, index));
+  }
+
+  warnings(): string[] {
+    const { before = [], after = [] } = this.upgrade.application.spec.hooks ?? {};
+    return [...before, ...after]
+      .filter(({ irreversible }) => irreversible === true)
+      .map(
+        ({ name }) =>
+          `${name} of ${this.upgrade.application.metadata.name} cannot be undone: once it has begun, the upgrade only goes forward`,
+      );
+  }
+
+  private forward(moment: 'before' | 'after', hook: UpgradeHook, index: number): Step {
+    const { name } = this.upgrade.application.metadata;
+    const title = `${moment === 'before' ? 'Before' : 'After'} ${name}, ${hook.name}: ${describeHook(hook)}`;
+    return this.step(idOf(moment, hook), title, hook, moment, index);
+  }
+
+  /** What came last is undone first. */
+  private undoOf(moment: 'before' | 'after', hooks: readonly UpgradeHook[]): ApplicationBackStep[] {
+    return hooks
+      .map((hook, index): ApplicationBackStep[] => {
+        const { undo } = hook;
+        if (undo === undefined || undo === 'none') return [];
+        const title = `Undo ${hook.name}: ${describeHook(undo)}`;
+        const id = undoIdOf(moment, hook);
+        return [{ ...this.step(id, title, undo, moment, index, true), when: [idOf(moment, hook)] }];
+      })
+      .toReversed()
+      .flat();
+  }
+
+  private jobsOfWay(): PlacedJob[] {
+    const { hooks } = this.upgrade.application.spec;
+    return (['before', 'after'] as const).flatMap((moment) =>
+      (hooks?.[moment] ?? []).flatMap((hook): PlacedJob[] => {
+        if (hook.type !== 'job') return [];
+        const id = idOf(moment, hook);
+        return [{ id, instance: this.instanceOf(hook.instance), when: [id] }];
+      }),
+    );
+  }
+
+  private jobsOfUndo(moment: 'before' | 'after'): PlacedJob[] {
+    const hooks = this.upgrade.application.spec.hooks?.[moment] ?? [];
+    return hooks.flatMap((hook): PlacedJob[] => {
+      if (typeof hook.undo !== 'object' || hook.undo.type !== 'job') return [];
+      const instance = this.instanceOf(hook.undo.instance);
+      return [{ id: undoIdOf(moment, hook), instance, when: [idOf(moment, hook)] }];
+    });
+  }
+
+  private jobsOnRollback(): PlacedJob[] {
+    const { onRollback = [] } = this.upgrade.application.spec.hooks ?? {};
+    return onRollback.flatMap((hook): PlacedJob[] => {
+      if (hook.type !== 'job') return [];
+      return [{ id: backIdOf(hook), instance: this.instanceOf(hook.instance), when: [] }];
+    });
+  }
+
+  private removals(name: string, jobs: readonly PlacedJob[]): ApplicationBackStep[] {
+    return byInstance(jobs).map(([instance, steps]) => ({
+      ...this.removeJobs(`application/${name}-${instance.id}`, instance, steps),
+      when: jobs.filter((one) => one.instance === instance).flatMap(({ when }) => when),
+    }));
+  }
+
+  private removeJobs(id: string, instance: Instance, steps: readonly string[]): Step {
+    const { metadata } = this.upgrade.application;
+    const { target, component, container } = instance;
+    const about = {
+      ...{ id, title: `Remove the jobs of ${metadata.name} at ${instance.id}`, target },
+      component: component.name,
+      pointer: pointerOf('applications', metadata.name, 'spec', 'hooks'),
+    };
+    return this.maker.make('hook.remove-jobs', about, { container, steps: [...steps] });
+  }
+
+  private step(
+    id: string,
+    title: string,
+    hook: AnyHook,
+    moment: Moment,
+    index: number,
+    isUndo = false,
+  ): Step {
+    const about = { id, title, pointer: this.pointer(moment, index), ...tryingOf(hook) };
+    switch (hook.type) {
+      case 'http': {
+        const { type, method, url, headers, body, status } = hook;
+        const work = withVersions({ type, method, url, headers, body, status }, this.upgrade);
+        return this.maker.make('hook.http', { ...about, target: this.site }, { work });
+      }
+      case 'command': {
+        const { type, command, env, user, exitCode } = hook;
+        const work = withVersions({ type, command, env, user, exitCode }, this.upgrade);
+        const { target, component, container } = this.instanceOf(hook.instance);
+        // its image is left open: on the way back over several hops it may be that of any of them
+        const input = { container, work, onlyWhileRunning: isUndo || moment === 'onRollback' };
+        const place = { ...about, target, component: component.name };
+        return this.maker.make('hook.command', place, input);
+      }
+      case 'job': {
+        const { type, image, entrypoint, command, env, user, network, volumesFrom } = hook;
+        const work = withVersions(
+          { type, entrypoint, command, env, user, network, volumesFrom },
+          this.upgrade,
+        );
+        const instance = this.instanceOf(hook.instance);
+        const { target, component, container } = instance;
+        const input = { container, image: this.imageOf(instance, image), work };
+        return this.maker.make('hook.job', { ...about, target, component: component.name }, input);
+      }
+      default:
+        return assertNever(hook, 'hook');
+    }
+  }
+
+  private get site(): Instance['target'] {
+    const [first] = this.upgrade.lanes;
+    if (first === undefined) throw new Error('a plan without lanes is none');
+    return first.leg.instance.target;
+  }
+
+  private instanceOf(name: InstanceName): Instance {
+    const found = instanceNamed(this.upgrade.instances, name);
+    if (found === undefined) throw new Error(`the application has no ${name.component} there`);
+    return found;
+  }
+
+  /** The one that it names, else that of the version to go to: where the instance is not upgraded it runs that already. */
+  private imageOf({ id }: Instance, named: string | undefined): ImageIdentity {
+    const { lanes, jobImages, seen } = this.upgrade;
+    const own = jobImages.find(
+      ({ instance, reference }) => instance.id === id && reference === named,
+    );
+    const last = lanes.findLast(({ leg }) => leg.instance.id === id);
+    // where one could not be pinned, that is among the problems
+    const wanted = own?.image ?? last?.leg.image;
+    if (wanted !== undefined) return wanted.identity;
+    const runs = seen.observed.find(({ instance }) => instance === id);
+    if (runs === undefined) throw new Error(`${id} was not looked at`);
+    return { reference: runs.imageReference || runs.imageId, id: runs.imageId };
+  }
+
+  private isUpgraded(id: string): boolean {
+    return this.upgrade.lanes.some(({ leg }) => leg.instance.id === id);
+  }
+
+  private pointer(moment: Moment, index: number): string {
+    const { name } = this.upgrade.application.metadata;
+    return pointerOf('applications', name, 'spec', 'hooks', moment, index);
+  }
+}
+
+interface Named {
+  readonly name: string;
+}
+
+function idOf(moment: 'before' | 'after', { name }: Named): string {
+  return `application/${moment}-${name}`;
+}
+
+function undoIdOf(moment: 'before' | 'after', { name }: Named): string {
+  return `application/undo-${moment}-${name}`;
+}
+
+function backIdOf({ name }: Named): string {
+  return `application/on-rollback-${name}`;
+}
+
+/** The steps that jobs beside one instance are: they are removed where they ran. */
+function byInstance(jobs: readonly PlacedJob[]): Array<[instance: Instance, steps: string[]]> {
+  const groups = Map.groupBy(jobs, ({ instance }) => instance);
+  return [...groups].map(([instance, all]) => [instance, all.map(({ id }) => id)]);
+}

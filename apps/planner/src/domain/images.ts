@@ -1,0 +1,182 @@
+import type { Observation, ReleaseDocument } from '#contracts';
+import type { Instance } from './instances.js';
+import { imageKey, type ImagesQuestion } from './observe-questions.js';
+import type { MirroredImages } from './mirrored-images.js';
+import type { ReleaseComponent, Stored } from './planning-documents.js';
+import { withDigest } from './expand-release.js';
+import { digestIn } from './image-digest.js';
+import { pointerOf, type Problems } from './problems.js';
+import type { TagAnswers } from './tag-answers.js';
+import type { SeenContainer, SeenImage, WantedImage } from './wanted-image.js';
+
+/** What was asked of a target, and what it answered. */
+export interface Seen {
+  readonly question: ImagesQuestion;
+  readonly observation: Observation;
+  /** What registries said of tags that the target has no image for. */
+  readonly tags?: TagAnswers;
+}
+
+/** The same, with what was found out about images elsewhere. */
+export interface Surveyed extends Seen {
+  readonly mirrored: MirroredImages;
+}
+
+/** The answer about one image. */
+export function seenImage(seen: Seen, wanted: ReleaseComponent): SeenImage | undefined {
+  const found = answersOf(seen);
+  return found.get(imageKey(wanted.image, wanted.archive)) ?? found.get(wanted.image);
+}
+
+const answers = new WeakMap<ImagesQuestion, Map<string, SeenImage>>();
+
+/**
+ * By reference, and by what was asked: answers come in the order of the questions, since one reference may be asked with two archives.
+ */
+function answersOf({ question, observation }: Seen): Map<string, SeenImage> {
+  const known = answers.get(question);
+  if (known !== undefined) return known;
+  const found = new Map<string, SeenImage>();
+  for (const image of observation.images)
+    if (!found.has(image.reference)) found.set(image.reference, image);
+  question.images.forEach(({ reference, archive }, index) => {
+    const inPlace = observation.images[index];
+    if (inPlace?.reference === reference) found.set(imageKey(reference, archive), inPlace);
+  });
+  answers.set(question, found);
+  return found;
+}
+
+/**
+ * Which image the instance is to run: by id where the image is there or its archive was read, else by the digest that its
+ * reference pins. Never by tag: a tag may be another image tomorrow.
+ */
+export function wantedImage(
+  instance: Instance,
+  seen: Surveyed,
+  problems: Problems,
+  warn: (warning: string) => void,
+): WantedImage | undefined {
+  const mirrored = seen.mirrored.wanted(instance, problems, warn);
+  if (mirrored !== 'left') return mirrored;
+  const { wanted, target, releasePointer } = instance;
+  const image = seenImage(seen, wanted);
+  const at = (field: string): string => `${releasePointer}${pointerOf(field)}`;
+  const digest = digestIn(wanted.image) === undefined ? {} : { digest: wanted.image };
+  const archive = wanted.archive === undefined ? {} : { archive: wanted.archive };
+  const present = image?.present === true ? image.id : undefined;
+  const id = image?.archiveId ?? present;
+
+  if (id === undefined) {
+    if (wanted.archive === undefined && 'digest' in digest) {
+      return {
+        identity: {
+          reference: wanted.image,
+          ...(wanted.id === undefined ? {} : { id: wanted.id }),
+          ...digest,
+        },
+      };
+    }
+    const told = seen.tags?.get(wanted.image);
+    if (wanted.archive === undefined && told !== undefined && 'digest' in told) {
+      return {
+        identity: {
+          reference: wanted.image,
+          ...(wanted.id === undefined ? {} : { id: wanted.id }),
+          digest: withDigest(wanted.image, told.digest),
+        },
+      };
+    }
+    const whys = [
+      image?.problem,
+      told !== undefined && 'problem' in told ? told.problem : undefined,
+    ];
+    const reasons = whys.filter((one) => one !== undefined);
+    const because = reasons.length === 0 ? '' : ` (${reasons.join('; ')})`;
+    const wayOut =
+      wanted.archive === undefined
+        ? 'load it there, give the release an `archive` or a `digest`'
+        : `the archive ${wanted.archive} cannot be read either: put it there, or load the image`;
+    problems.add(
+      'image_missing',
+      at('image'),
+      `image ${wanted.image} is not on ${target.name}${because}: ${wayOut}`,
+    );
+    return undefined;
+  }
+  if (wanted.id !== undefined && wanted.id !== id) {
+    problems.add(
+      'unplannable',
+      at('id'),
+      `image ${wanted.image} on ${target.name} is ${id}, and the release says ${wanted.id}: correct the id, or bring the right image`,
+    );
+    return undefined;
+  }
+  if (image?.archiveId !== undefined && present !== undefined && present !== image.archiveId) {
+    warn(
+      `${wanted.image} on ${target.name} is another image (${present}) than in ${wanted.archive ?? 'the archive'}: the archive's is taken`,
+    );
+  }
+  return { identity: { reference: wanted.image, id, ...digest }, ...archive };
+}
+
+/** Whether a container runs an image. */
+export function isImage(
+  container: SeenContainer,
+  { identity, imageIds = [] }: WantedImage,
+): boolean {
+  if (container.imageId !== undefined && imageIds.includes(container.imageId)) return true;
+  if (identity.id !== undefined && container.imageId === identity.id) return true;
+  const digest = identity.digest === undefined ? undefined : digestIn(identity.digest);
+  return digest !== undefined && hasDigest(container, digest);
+}
+
+/** A digest names the content, whatever registry it came from. */
+function hasDigest(container: SeenContainer, digest: string): boolean {
+  return (
+    container.imageId === digest ||
+    container.repoDigests.some((known) => digestIn(known) === digest)
+  );
+}
+
+const collator = new Intl.Collator('en', { numeric: true });
+
+/**
+ * The release whose image a container runs. Of several with the same image: the one whose reference the container was made from,
+ * else the highest version.
+ */
+export function releaseOf(
+  instance: Instance,
+  container: SeenContainer,
+  seen: Seen,
+  releases: ReadonlyArray<Stored<ReleaseDocument>>,
+): ReleaseDocument | undefined {
+  const { name } = instance.component;
+  const matching: ReleaseDocument[] = [];
+  for (const { document } of releases) {
+    const image = document.spec.components[name];
+    if (image !== undefined && runs(container, image, seen)) matching.push(document);
+  }
+  matching.sort(
+    (a, b) =>
+      collator.compare(b.spec.version, a.spec.version) ||
+      collator.compare(b.metadata.name, a.metadata.name),
+  );
+  return (
+    matching.find(({ spec }) => spec.components[name]?.image === container.imageReference) ??
+    matching[0]
+  );
+}
+
+function runs(container: SeenContainer, image: ReleaseComponent, seen: Seen): boolean {
+  const { imageId } = container;
+  if (imageId === undefined) return false;
+  const digest = digestIn(image.image);
+  if (digest !== undefined && hasDigest(container, digest)) return true;
+  if (image.id !== undefined) return image.id === imageId;
+  const found = seenImage(seen, image);
+  if (found?.archiveId !== undefined) return found.archiveId === imageId;
+  if (found?.present === true) return found.id === imageId;
+  // what was pulled by digest has no tag; what it was made from is written at the container
+  return container.imageReference === image.image;
+}

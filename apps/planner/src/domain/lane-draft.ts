@@ -1,0 +1,63 @@
+import { madeBy } from '#contracts';
+import { LanePlanner, replaceStepOf } from './lane-plan.js';
+import type { LaneSubject, Leg } from './lane-subject.js';
+import { componentVersion } from './moments.js';
+import { mostBytesOf, type StepMaker } from './step-maker.js';
+import type { WantedImage } from './wanted-image.js';
+
+/** One instance in one hop, and its place in the plan: no more than what its steps follow from, since a large fleet has many. */
+export class LaneDraft {
+  /** Upper bound of what its own image, environment and checks take. */
+  private readonly bytes: number;
+
+  /**
+   * @param before of the same instance, in an earlier hop
+   * @param jobImages of the hooks' jobs that name one, by reference
+   */
+  constructor(
+    private readonly maker: StepMaker,
+    private readonly hop: string,
+    private readonly wave: string,
+    readonly leg: Leg,
+    readonly before: LaneDraft | undefined,
+    readonly jobImages: ReadonlyMap<string, WantedImage> | undefined,
+  ) {
+    this.bytes = mostBytesOf(leg.instance.wanted) + mostBytesOf(leg.image);
+  }
+
+  get id(): string {
+    return `${this.wave}/${this.leg.instance.id}`;
+  }
+
+  /** The same, with the one before it. */
+  get bytesOfBoth(): number {
+    return this.bytes + (this.before?.bytes ?? mostBytesOf(this.leg.oldVersion));
+  }
+
+  /** Made anew each time. */
+  planner(): LanePlanner {
+    return new LanePlanner(this.maker, this.hop, this.id, this.subject);
+  }
+
+  private get subject(): LaneSubject {
+    const { before, jobImages } = this;
+    const { subject, instance, image, from, to, oldVersion } = this.leg;
+    const own = {
+      instance,
+      image,
+      from: componentVersion(oldVersion, from),
+      to: componentVersion(instance.wanted, to),
+      oldVersion,
+      fromRelease: subject.fromRelease,
+      jobImages,
+    };
+    if (before === undefined) return { ...own, container: subject.container };
+    const containerId = madeBy(replaceStepOf(before.id, instance.component));
+    return {
+      ...own,
+      // it was started and seen to work, whatever was before
+      container: { ...subject.container, containerId, running: true },
+      earlier: { image: before.leg.image },
+    };
+  }
+}

@@ -1,0 +1,273 @@
+import { assertNever } from '#kernel';
+import type { Hook, HookWork, RollbackHook, Step } from '#contracts';
+import { undoHook } from './job-images.js';
+import type { SeenContainer, WantedImage } from './wanted-image.js';
+import type { Instance } from './instances.js';
+import type { Problems } from './problems.js';
+import type { StepAbout, StepMaker } from './step-maker.js';
+
+type ImageKey = { readonly imageId?: string; readonly imageDigest?: string };
+
+interface HookSubject {
+  readonly instance: Instance;
+  readonly container: Pick<SeenContainer, 'container' | 'running'>;
+  readonly from: string;
+  readonly to: string;
+  readonly image: WantedImage;
+  readonly jobImages?: ReadonlyMap<string, WantedImage> | undefined;
+  /** By which the instance is known before, and after, its container was replaced. */
+  readonly oldImage: ImageKey;
+  readonly newImage: ImageKey;
+}
+
+/** Adds a step to the way back. @returns its ID. */
+export type AddStep = (
+  name: string,
+  step: (id: string) => Step,
+  when: readonly string[],
+  after: readonly string[],
+  destinationOnly: boolean,
+) => string;
+
+type AnyHook = (Hook | RollbackHook | HookWork) & { readonly name?: string };
+
+/** The steps of one lane that its component's hooks are. */
+export class LaneHooks {
+  /** What runs on the way back as a job, and the steps of which one has begun when any of them runs. */
+  private readonly backJobs = { steps: [] as string[], when: new Set<string>() };
+
+  constructor(
+    private readonly maker: StepMaker,
+    private readonly subject: HookSubject,
+    private readonly lane: string,
+  ) {}
+
+  before(): Step[] {
+    return this.declared.before.map((hook) => this.forward('before', hook));
+  }
+
+  after(): Step[] {
+    return this.declared.after.map((hook) => this.forward('after', hook));
+  }
+
+  /** While the new version is still there: what came last is undone first. */
+  planUndoOfAfter(add: AddStep): string[] {
+    const { before, after } = this.declared;
+    const jobs = [...this.jobsOf('before', before), ...this.jobsOf('after', after)];
+    const ids: string[] = [];
+    // one that was left by a dead attempt may be at work on the data
+    if (jobs.length > 0)
+      ids.push(add('remove-jobs', (id) => this.removeJobs(id, jobs), jobs, [], false));
+    return this.planUndo(add, 'after', after, ids, this.subject.newImage);
+  }
+
+  /**
+   * When the old version was verified: first what was done before it was stopped is undone, then what is only for the way back. Planned after
+   * `planUndoOfAfter`, whose jobs are removed here, too.
+   * @param when steps of which one has begun when the instance was touched
+   * @param after steps by which the old version is back
+   */
+  planOnceBack(add: AddStep, when: readonly string[], after: readonly string[]): string[] {
+    const { instance, oldImage } = this.subject;
+    const { before, onRollback } = this.declared;
+    const undone = this.planUndo(add, 'before', before, after, oldImage).slice(after.length);
+    const ids = [...undone];
+    for (const hook of onRollback) {
+      // what did not run before does not run now
+      if (hook.type === 'command' && !this.subject.container.running) continue;
+      const title = `On the way back of ${instance.id}, ${hook.name}: ${describeHook(hook)}`;
+      const step = (id: string): Step => this.step(id, title, hook, oldImage);
+      const id = add(`on-rollback-${hook.name}`, step, when, [...after, ...ids], true);
+      ids.push(id);
+      this.noteBackJob(hook, id, when);
+    }
+    const { steps, when: anyOf } = this.backJobs;
+    if (steps.length === 0) return ids;
+    const remove = (id: string): Step => this.removeJobs(id, steps);
+    return [...ids, add('remove-back-jobs', remove, [...anyOf], [...after, ...ids], false)];
+  }
+
+  private noteBackJob({ type }: AnyHook, id: string, when: readonly string[]): void {
+    if (type !== 'job') return;
+    this.backJobs.steps.push(id);
+    for (const one of when) this.backJobs.when.add(one);
+  }
+
+  /** What jobs left behind. */
+  finalize(hop: number): Step[] {
+    const { before, after } = this.declared;
+    const jobs = [...this.jobsOf('before', before), ...this.jobsOf('after', after)];
+    if (jobs.length === 0) return [];
+    return [this.removeJobs(`finalize/${this.subject.instance.id}/${hop}-remove-jobs`, jobs)];
+  }
+
+  private get declared(): { before: Hook[]; after: Hook[]; onRollback: RollbackHook[] } {
+    return this.subject.instance.component.hooks ?? { before: [], after: [], onRollback: [] };
+  }
+
+  private jobsOf(moment: string, hooks: readonly Hook[]): string[] {
+    return hooks.filter(({ type }) => type === 'job').map((hook) => this.idOf(moment, hook));
+  }
+
+  private idOf(moment: string, { name }: Hook): string {
+    return `${this.lane}/${moment}-${name}`;
+  }
+
+  private forward(moment: 'before' | 'after', hook: Hook): Step {
+    const { instance, oldImage, newImage } = this.subject;
+    const title = `${moment === 'before' ? 'Before' : 'After'} ${instance.id}, ${hook.name}: ${describeHook(hook)}`;
+    const image = moment === 'before' ? oldImage : newImage;
+    return this.step(this.idOf(moment, hook), title, hook, image);
+  }
+
+  /** One after the other, the last first. @returns all that came before, and these. */
+  private planUndo(
+    add: AddStep,
+    moment: 'before' | 'after',
+    hooks: readonly Hook[],
+    after: readonly string[],
+    image: ImageKey,
+  ): string[] {
+    const ids = [...after];
+    for (const hook of hooks.toReversed()) {
+      const undo = undoHook(hook);
+      if (undo === undefined) continue;
+      const title = `Undo ${hook.name} of ${this.subject.instance.id}: ${describeHook(undo)}`;
+      const step = (id: string): Step => this.step(id, title, undo, image, true);
+      const when = [this.idOf(moment, hook)];
+      const id = add(`undo-${hook.name}`, step, when, [...ids], false);
+      ids.push(id);
+      this.noteBackJob(undo, id, when);
+    }
+    return ids;
+  }
+
+  private step(id: string, title: string, hook: AnyHook, image: ImageKey, isUndo = false): Step {
+    const { instance, container: seen } = this.subject;
+    const { container } = seen;
+    const about = {
+      ...{ id, title, target: instance.target, component: instance.component.name },
+      pointer: instance.pointer,
+      ...tryingOf(hook),
+    };
+    switch (hook.type) {
+      case 'command': {
+        const { type, command, env, user, exitCode } = hook;
+        const work = this.told({ type, command, env, user, exitCode });
+        const input = { container, ...image, work, onlyWhileRunning: isUndo };
+        return this.maker.make('hook.command', about, input);
+      }
+      case 'http': {
+        const { type, method, url, headers, body, status } = hook;
+        const work = this.told({ type, method, url, headers, body, status });
+        return this.maker.make('hook.http', about, { work });
+      }
+      case 'job': {
+        const { type, image: named, entrypoint, command, env, user, network, volumesFrom } = hook;
+        const work = this.told({ type, entrypoint, command, env, user, network, volumesFrom });
+        const own = named === undefined ? undefined : this.subject.jobImages?.get(named);
+        const { identity } = own ?? this.subject.image;
+        return this.maker.make('hook.job', about, { container, ...image, image: identity, work });
+      }
+      default:
+        return assertNever(hook, 'hook');
+    }
+  }
+
+  private removeJobs(id: string, steps: readonly string[]): Step {
+    const { instance, container } = this.subject;
+    const about = {
+      ...{ id, title: `Remove the jobs of ${instance.id}`, target: instance.target },
+      ...{ component: instance.component.name, pointer: instance.pointer },
+    };
+    const input = { container: container.container, steps: [...steps] };
+    return this.maker.make('hook.remove-jobs', about, input);
+  }
+
+  private told<W extends object>(work: W): W {
+    return withVersions(work, this.subject);
+  }
+}
+
+/** With the versions in place of what stands for them. */
+export function withVersions<W extends object>(
+  work: W,
+  { from, to }: { readonly from: string; readonly to: string },
+): W {
+  const versions: Record<string, string> = { FROM: from, TO: to };
+  const walk = (one: unknown): unknown => {
+    if (typeof one === 'string')
+      return one.replace(
+        /\$\{LIFTLOCK_(FROM|TO)_VERSION\}/g,
+        (_all, key: string) => versions[key] ?? '',
+      );
+    if (Array.isArray(one)) return one.map(walk);
+    if (typeof one !== 'object' || one === null) return one;
+    return Object.fromEntries(Object.entries(one).map(([name, inner]) => [name, walk(inner)]));
+  };
+  return walk(work) as W;
+}
+
+/** What a step of a hook is besides its place and its work. */
+export function tryingOf(
+  hook: AnyHook,
+): Pick<StepAbout, 'timeoutSeconds' | 'repeatable' | 'retry' | 'undo'> {
+  return {
+    timeoutSeconds: hook.timeoutSeconds,
+    undo: undoOf(hook),
+    repeatable: hook.repeatable ?? isIdempotent(hook),
+    retry: { maxAttempts: hook.retries + 1, backoffSeconds: 1, maxBackoffSeconds: 30 },
+  };
+}
+
+function undoOf(hook: AnyHook): Step['undo'] {
+  if (!('undo' in hook) && !('irreversible' in hook)) return 'none_needed';
+  if ('irreversible' in hook && hook.irreversible === true) return 'irreversible';
+  return 'undo' in hook && hook.undo !== 'none' ? 'inverse' : 'none_needed';
+}
+
+/** RFC 9110, 9.2.2. */
+const IDEMPOTENT: readonly string[] = ['GET', 'HEAD', 'PUT', 'DELETE'];
+
+function isIdempotent(hook: AnyHook): boolean {
+  return hook.type === 'http' && IDEMPOTENT.includes(hook.method);
+}
+
+/** What a person reads: never a header's or a variable's value. */
+export function describeHook(hook: AnyHook): string {
+  switch (hook.type) {
+    case 'command':
+      return hook.command.join(' ');
+    case 'http':
+      return `${hook.method} ${hook.url}`;
+    case 'job':
+      return `job ${[hook.image, ...(hook.command ?? [])].filter((one) => one !== undefined).join(' ')}`.trim();
+    default:
+      return assertNever(hook, 'hook');
+  }
+}
+
+/** A command needs a container that runs. */
+export function refuseImpossibleHooks(
+  { instance, container }: Pick<HookSubject, 'instance' | 'container'>,
+  problems: Problems,
+): void {
+  const [first] = instance.component.hooks?.before.filter(({ type }) => type === 'command') ?? [];
+  if (first === undefined || container.running) return;
+  problems.add(
+    'unplannable',
+    instance.pointer,
+    `the hook ${first.name} is a command in ${instance.id}, which does not run: start it, or make the hook a job`,
+  );
+}
+
+/** What a person should know of the hooks before agreeing. */
+export function hookWarnings(instance: Instance): string[] {
+  const { before = [], after = [] } = instance.component.hooks ?? {};
+  return [...before, ...after]
+    .filter(({ irreversible }) => irreversible === true)
+    .map(
+      ({ name }) =>
+        `${name} of ${instance.component.name} cannot be undone: once it has begun, the upgrade only goes forward`,
+    );
+}

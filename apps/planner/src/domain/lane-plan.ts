@@ -1,0 +1,351 @@
+import { assertNever } from '#kernel';
+import type { ActionName, CompensationStep, Lane, Plan, Step } from '#contracts';
+import { checksOf, describeCheck, whileBaking } from './checks-of-version.js';
+import { planFiles, type PlannedFiles } from './ephemeral-files.js';
+import { LaneHooks, type AddStep } from './lane-hooks.js';
+import type { LaneSubject } from './lane-subject.js';
+import type { ComponentSpec } from './planning-documents.js';
+import type { WantedImage } from './wanted-image.js';
+import {
+  checkTimeoutSeconds,
+  fitsSurely,
+  mostBytesOf,
+  stopTimeoutSeconds,
+  type StepInput,
+  type StepMaker,
+} from './step-maker.js';
+
+type Forward = 'snapshot' | 'stop' | 'replace';
+
+/**
+ * Takes one instance forward, and back: both are planned here, side by side, since each must know the other's steps. What is decided is
+ * the subject; the steps follow from it alone, and are spelled out when they are asked for, since a large fleet has a million of them.
+ */
+export class LanePlanner {
+  constructor(
+    private readonly maker: StepMaker,
+    private readonly hop: string,
+    readonly id: string,
+    readonly subject: LaneSubject,
+  ) {}
+
+  lane(): Lane {
+    const { instance, from, to } = this.subject;
+    return {
+      id: this.id,
+      instance: instance.id,
+      component: instance.component.name,
+      target: instance.target.name,
+      from,
+      to,
+      steps: this.forward(),
+    };
+  }
+
+  /** Nothing but where the lane begins with what was observed. */
+  unchanged(): Step[] {
+    const { instance, container, earlier } = this.subject;
+    if (earlier !== undefined) return [];
+    return [
+      this.step(
+        `prepare/${instance.target.name}/${instance.component.name}-unchanged`,
+        'instance.assert-unchanged',
+        `See that ${instance.id} is as planned`,
+        { ...this.named, imageId: container.imageId, running: container.running },
+      ),
+    ];
+  }
+
+  /** Nothing where the component has no files. */
+  files(): PlannedFiles | undefined {
+    return planFiles(this.maker, this.id, this.replace, this.subject);
+  }
+
+  finalize(): Plan['finalize'] {
+    const { instance } = this.subject;
+    const removeOld = this.step(
+      `finalize/${instance.id}/${this.hopNumber}-remove-old`,
+      'instance.remove-old',
+      `Remove the old container of ${instance.id}`,
+      { ...this.named, keptName: instance.keptName },
+    );
+    return [removeOld, ...this.hooks.finalize(this.hopNumber)].map((step) => ({
+      ...step,
+      lane: this.id,
+    }));
+  }
+
+  /**
+   * What is in the way of a step goes to the problems: here only, where a step may be too large; all others are not spelled out.
+   * @param bytes upper bound of what the images, environments and checks of both versions take
+   */
+  refuseWhatDoesNotFit(bytes: number): void {
+    const { instance, container } = this.subject;
+    const { component, keptName } = instance;
+    const names = [keptName, container.container, container.containerId];
+    if (fitsSurely(component, bytes + mostBytesOf(names))) return;
+    this.lane();
+    this.unchanged();
+    this.files();
+    this.compensation();
+    this.bakeChecks();
+    this.finalize();
+  }
+
+  private get replace(): string {
+    return this.forwardId('replace');
+  }
+
+  private get order(): readonly Forward[] {
+    return orderOf(this.subject.instance.component);
+  }
+
+  private forwardId(name: Forward): string {
+    return forwardStepOf(this.id, this.subject.instance.component, name);
+  }
+
+  private forward(): Step[] {
+    const { instance, container } = this.subject;
+    const steps = [...this.hooks.before(), ...this.order.map((name) => this.forwardStep(name))];
+    let number = this.order.length;
+    for (const check of checksOf(instance.component, instance.wanted)) {
+      const input = { container: container.container, ...this.newImage, check };
+      steps.push(
+        this.step(
+          `${this.id}/${(number += 1)}-check`,
+          'instance.check',
+          `Check ${instance.id}: ${describeCheck(check)}`,
+          input,
+          checkTimeoutSeconds(check),
+        ),
+      );
+    }
+    return [...steps, ...this.hooks.after()];
+  }
+
+  private get hooks(): LaneHooks {
+    const { subject, id, oldImage, newImage } = this;
+    return new LaneHooks(this.maker, { ...subject, oldImage, newImage }, id);
+  }
+
+  private forwardStep(name: Forward): Step {
+    const { instance, image } = this.subject;
+    const { component, wanted } = instance;
+    const id = this.forwardId(name);
+    switch (name) {
+      case 'snapshot': {
+        const { consistency = 'stopped' } = component.data ?? {};
+        const title = `Snapshot of the data of ${instance.id}`;
+        return this.step(id, 'data.snapshot', title, { ...this.data(), consistency });
+      }
+      case 'stop':
+        return this.step(
+          id,
+          'instance.stop',
+          `Stop ${instance.id}`,
+          { ...this.named, ...this.patience },
+          stopTimeoutSeconds(component.stopTimeoutSeconds),
+        );
+      case 'replace':
+        return this.step(
+          id,
+          'instance.replace',
+          `Start ${instance.id} as ${image.identity.reference}`,
+          {
+            ...this.named,
+            image: image.identity,
+            keptName: instance.keptName,
+            env: wanted.env,
+            ...(wanted.command === undefined ? {} : { command: wanted.command }),
+          },
+        );
+      default:
+        return assertNever(name, 'forward step');
+    }
+  }
+
+  /** Stop the new → restore, if the new one ever ran → start the old → verify the old → remove the new. */
+  compensation(): CompensationStep[] {
+    const { instance, container } = this.subject;
+    const [stop, replace] = [this.forwardId('stop'), this.replace];
+    const { component } = instance;
+    const kept = { ...this.named, keptName: instance.keptName };
+    const steps: CompensationStep[] = [];
+    const add: AddStep = (name, step, when, after, destinationOnly) => {
+      const id = `${this.hop}/back/${instance.id}/${steps.length + 1}-${name}`;
+      steps.push({
+        ...step(id),
+        lanes: [this.id],
+        when: [...when],
+        after: [...after],
+        destinationOnly,
+      });
+      return id;
+    };
+    const { hooks } = this;
+    const before: string[] = hooks.planUndoOfAfter(add);
+    before.push(
+      add(
+        'stop-new',
+        (id) =>
+          this.step(
+            id,
+            'instance.stop-new',
+            `Stop the new ${instance.id}`,
+            { ...kept, ...this.patience },
+            stopTimeoutSeconds(component.stopTimeoutSeconds),
+          ),
+        [replace],
+        [...before],
+        false,
+      ),
+    );
+    const { data } = component;
+    if (data !== undefined) {
+      const restore = (id: string): Step =>
+        this.step(id, 'data.restore', `Bring back the data of ${instance.id}`, this.data());
+      before.push(add('restore', restore, [replace], [...before], true));
+    }
+    const restoreOld = (id: string): Step =>
+      this.step(id, 'instance.restore-old', `Start the old ${instance.id} again`, {
+        ...kept,
+        start: container.running,
+      });
+    // where an earlier hop is taken back too, this hop's old one is not started, but has its name again: that hop's is made way for
+    const named: string[] = [];
+    if (this.subject.earlier !== undefined) {
+      const putBack = (id: string): Step =>
+        this.step(id, 'instance.restore-old', `Put the old ${instance.id} back, stopped`, {
+          ...kept,
+          start: false,
+        });
+      named.push(add('put-back', putBack, [stop, replace], [...before], false));
+      before.push(...named);
+    }
+    const restored = add('restore-old', restoreOld, [stop, replace], before, true);
+    const checks = container.running ? checksOf(component, this.subject.oldVersion) : [];
+    const checked = checks.map((check) =>
+      add(
+        'check-old',
+        (id) => {
+          const input = { container: container.container, ...this.oldImage, check };
+          return this.step(
+            id,
+            'instance.check',
+            `Check the old ${instance.id}: ${describeCheck(check)}`,
+            input,
+            checkTimeoutSeconds(check),
+          );
+        },
+        [stop, replace],
+        [restored],
+        true,
+      ),
+    );
+    // it stays until the old one is seen to be well: what it left behind tells why it failed
+    const removeNew = (id: string): Step =>
+      this.step(id, 'instance.remove-new', `Remove the new container of ${instance.id}`, kept);
+    const old = [...named, restored, ...checked];
+    const hooked = hooks.planOnceBack(add, [stop, replace], old);
+    add('remove-new', removeNew, [replace], [...old, ...hooked], false);
+    return steps;
+  }
+
+  bakeChecks(): Step[] {
+    const { instance, container } = this.subject;
+    return checksOf(instance.component, instance.wanted).map((declared, index) => {
+      const check = whileBaking(declared);
+      const input = { container: container.container, ...this.newImage, check };
+      const title = `While baking, check ${instance.id}: ${describeCheck(check)}`;
+      return this.step(
+        `bake/${instance.id}/${index + 1}-check`,
+        'instance.check',
+        title,
+        input,
+        checkTimeoutSeconds(check),
+      );
+    });
+  }
+
+  private get named(): { container: string; containerId: string } {
+    const { container, containerId } = this.subject.container;
+    return { container, containerId };
+  }
+
+  private get patience(): { stopTimeoutSeconds?: number } {
+    const { stopTimeoutSeconds: wanted } = this.subject.instance.component;
+    return wanted === undefined ? {} : { stopTimeoutSeconds: wanted };
+  }
+
+  private get newImage(): { imageId?: string; imageDigest?: string } {
+    return imageOf(this.subject.image);
+  }
+
+  private get oldImage(): { imageId?: string; imageDigest?: string } {
+    const { earlier, container } = this.subject;
+    return earlier === undefined ? { imageId: container.imageId } : imageOf(earlier.image);
+  }
+
+  /** From `h2`: 2. */
+  private get hopNumber(): number {
+    return Number(this.hop.slice(1));
+  }
+
+  private data(): StepInput<'data.restore'> {
+    const { instance } = this.subject;
+    const { paths = [], keepAside } = instance.component.data ?? {};
+    return {
+      ...this.named,
+      keptName: instance.keptName,
+      paths: [...paths],
+      // the same in every upgrade, so that the plan does not depend on it: the backup service puts the upgrade's id before it
+      backup: `${this.hop}-${instance.id}`,
+      ...(keepAside === undefined ? {} : { keepAside }),
+    };
+  }
+
+  private step<A extends ActionName>(
+    id: string,
+    action: A,
+    title: string,
+    input: StepInput<A>,
+    timeoutSeconds?: number,
+  ): Step {
+    const { instance } = this.subject;
+    return this.maker.make(
+      action,
+      {
+        id,
+        title,
+        target: instance.target,
+        component: instance.component.name,
+        pointer: instance.releasePointer,
+        ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }),
+      },
+      input,
+    );
+  }
+}
+
+/** Snapshot between stop and start, or, where the documents say `running`, before the stop. */
+function orderOf({ data }: ComponentSpec): readonly Forward[] {
+  if (data === undefined) return ['stop', 'replace'];
+  return data.consistency === 'running'
+    ? ['snapshot', 'stop', 'replace']
+    : ['stop', 'snapshot', 'replace'];
+}
+
+function forwardStepOf(lane: string, component: ComponentSpec, name: Forward): string {
+  return `${lane}/${orderOf(component).indexOf(name) + 1}-${name}`;
+}
+
+/** The step of a lane that makes the new container. */
+export function replaceStepOf(lane: string, component: ComponentSpec): string {
+  return forwardStepOf(lane, component, 'replace');
+}
+
+function imageOf({ identity }: WantedImage): { imageId?: string; imageDigest?: string } {
+  const { id, digest } = identity;
+  if (id !== undefined) return { imageId: id };
+  return digest === undefined ? {} : { imageDigest: digest };
+}

@@ -1,0 +1,218 @@
+import type { Observation, ObservedInstance } from '#contracts';
+import { refuseMisplacedFiles } from './ephemeral-files.js';
+import type { SeenContainer } from './wanted-image.js';
+import { isImage, releaseOf, wantedImage, type Seen, type Surveyed } from './images.js';
+import type { Instance, UpgradeExtent } from './instances.js';
+import type { LaneSubject } from './lane-subject.js';
+import type { ReleaseComponent } from './planning-documents.js';
+import type { MirroredImages } from './mirrored-images.js';
+import type { ImagesQuestion } from './observe-questions.js';
+import { refusalOfOwner } from './owners.js';
+import type { Problems } from './problems.js';
+import {
+  refuseDataWithLeftOut,
+  refuseSharedData,
+  refuseUnmountedData,
+  type SeenInstance,
+} from './shared-data.js';
+import type { TagAnswers } from './tag-answers.js';
+
+/** An instance that stays as it is. */
+export interface LeftOut {
+  readonly instance: Instance;
+  /** `unknown` where no release has its image, or nobody looked. */
+  readonly version: string;
+  /** As the release that it runs has it, where that is known. */
+  readonly runs: ReleaseComponent | undefined;
+}
+
+/** What was found of the instances, and which of them are to be upgraded. */
+export interface Survey {
+  readonly observed: ObservedInstance[];
+  /** In the order of the documents. */
+  readonly subjects: LaneSubject[];
+  /** In the order of the documents. */
+  readonly leftOut: LeftOut[];
+  readonly warnings: string[];
+  /** What was asked of each target, and answered. */
+  readonly seen: Map<string, Surveyed>;
+}
+
+/** Compares what runs with what is wanted; what cannot be upgraded goes to the problems. */
+export function survey(
+  extent: UpgradeExtent,
+  questions: readonly ImagesQuestion[],
+  observations: readonly Observation[],
+  mirrored: MirroredImages,
+  problems: Problems,
+  tags: TagAnswers = new Map(),
+): Survey {
+  const found: Survey = { observed: [], subjects: [], leftOut: [], warnings: [], seen: new Map() };
+  const instances: SeenInstance[] = [];
+  const asked = new Map(questions.map((question) => [question.target.name, question]));
+  const answered = new Map(observations.map((observation) => [observation.target, observation]));
+  for (const instance of extent.instances) {
+    const question = asked.get(instance.target.name);
+    const observation = answered.get(instance.target.name);
+    if (question === undefined || observation === undefined) {
+      problems.add(
+        'unobservable',
+        instance.pointer,
+        `target ${instance.target.name} was not observed`,
+      );
+      continue;
+    }
+    const seen: Surveyed = { question, observation, tags, mirrored };
+    found.seen.set(instance.target.name, seen);
+    const container = seenContainer(instance, seen, problems);
+    if (container === undefined) continue;
+    const subject = look(instance, container, seen, extent, problems, found);
+    instances.push({ instance, container, upgraded: subject !== undefined });
+    if (subject === undefined) continue;
+    found.subjects.push(subject);
+    refuseUntouchable(instance, container, observation, problems);
+    refuseMisplacedFiles(instance, container, problems);
+    refuseUnmountedData({ instance, container, upgraded: true }, problems);
+  }
+  refuseSharedData(instances, problems);
+  const staying = extent.leftOut.flatMap((instance) => lookAtLeftOut(instance, extent, found));
+  refuseDataWithLeftOut(instances, staying, problems);
+  return found;
+}
+
+/**
+ * What stays old is looked at where its target is, since others must get on with it; what is wrong with it is in nobody's way.
+ * @returns it, where there is a container to speak of.
+ */
+function lookAtLeftOut(instance: Instance, extent: UpgradeExtent, found: Survey): SeenInstance[] {
+  const { name } = instance.target;
+  const seen = found.seen.get(name);
+  if (seen === undefined)
+    found.warnings.push(
+      `${name} is left out and was not looked at: whether what runs there gets on with the rest is not known`,
+    );
+  const container = seen?.observation.containers.find(
+    (one) => one.container === instance.container && one.found,
+  );
+  const release =
+    seen === undefined || container === undefined
+      ? undefined
+      : releaseOf(instance, container, seen, extent.releases);
+  const runs = release?.spec.components[instance.component.name];
+  found.leftOut.push({ instance, version: release?.spec.version ?? 'unknown', runs });
+  return container === undefined ? [] : [{ instance, container, upgraded: false }];
+}
+
+type Identified = LaneSubject['container'];
+
+function seenContainer(
+  instance: Instance,
+  { observation }: Seen,
+  problems: Problems,
+): Identified | undefined {
+  const container = observation.containers.find((one) => one.container === instance.container);
+  if (container === undefined || !container.found) {
+    problems.add(
+      'unplannable',
+      instance.pointer,
+      `there is no container ${instance.container} on ${instance.target.name} for ${instance.id}: start it once by hand ` +
+        '(an upgrade takes over its settings), or correct the component’s `container` or `targets`',
+    );
+    return undefined;
+  }
+  const { containerId, imageId } = container;
+  if (containerId === undefined || imageId === undefined) {
+    const because = container.problems.length === 0 ? '' : `: ${container.problems.join('; ')}`;
+    problems.add(
+      'unobservable',
+      instance.pointer,
+      `container ${instance.container} on ${instance.target.name} cannot be looked at${because}`,
+    );
+    return undefined;
+  }
+  return { ...container, containerId, imageId };
+}
+
+/** @returns what is to be upgraded; nothing when the instance runs the image already, or cannot have it. */
+function look(
+  instance: Instance,
+  container: Identified,
+  seen: Surveyed,
+  extent: UpgradeExtent,
+  problems: Problems,
+  found: Survey,
+): LaneSubject | undefined {
+  const { version } = extent.release.document.spec;
+  const image = wantedImage(instance, seen, problems, (warning) => found.warnings.push(warning));
+  const current = image !== undefined && isImage(container, image);
+  const old = current
+    ? extent.release.document
+    : releaseOf(instance, container, seen, extent.releases);
+  const from = old?.spec.version ?? 'unknown';
+  found.observed.push({
+    instance: instance.id,
+    component: instance.component.name,
+    target: instance.target.name,
+    version: from,
+    container: container.container,
+    containerId: container.containerId,
+    imageId: container.imageId,
+    imageReference: container.imageReference ?? '',
+    running: container.running,
+  });
+  if (image === undefined) return undefined;
+  if (current) {
+    const { env, command } = instance.wanted;
+    if (Object.keys(env).length > 0 || command !== undefined) {
+      found.warnings.push(
+        `${instance.id} runs the image of ${version} already: it is left as it is, env and command of the release included`,
+      );
+    }
+    return undefined;
+  }
+  return {
+    instance,
+    container,
+    image,
+    from,
+    to: version,
+    oldVersion: old?.spec.components[instance.component.name],
+    fromRelease: old?.metadata.name,
+  };
+}
+
+/** What must not, or cannot, be replaced. */
+function refuseUntouchable(
+  instance: Instance,
+  container: SeenContainer,
+  observation: Observation,
+  problems: Problems,
+): void {
+  const { name } = instance.target;
+  const where = `container ${instance.container} on ${name}`;
+  if (container.owner !== undefined) {
+    problems.add('unplannable', instance.pointer, `${where} ${refusalOfOwner(container.owner)}`);
+  }
+  for (const problem of container.problems) {
+    problems.add('unplannable', instance.pointer, `${where}: ${problem}`);
+  }
+  refuseTaken(instance, observation, problems);
+}
+
+/** The name that the old container is to be kept under must be free. */
+export function refuseTaken(
+  instance: Instance,
+  observation: Observation,
+  problems: Problems,
+): void {
+  const { name } = instance.target;
+  const kept = observation.containers.find((one) => one.container === instance.keptName);
+  if (kept?.found === true) {
+    problems.add(
+      'unplannable',
+      instance.pointer,
+      `a container ${instance.keptName} is on ${name} already, and that is the name that the old one is kept under: ` +
+        'an earlier upgrade left it, so make sure that nobody needs it, then remove or rename it',
+    );
+  }
+}

@@ -1,0 +1,14 @@
+import type { ImageIdentity, ImageQuestion, Observation } from '#contracts';
+
+export type SeenContainer = Observation['containers'][number];
+export type SeenImage = Observation['images'][number];
+
+/** Which image an instance is to run. */
+export interface WantedImage {
+  readonly identity: ImageIdentity;
+  readonly archive?: string;
+  /** IDs that an engine may have it under, besides: of what was loaded, no engine knows a digest. */
+  readonly imageIds?: readonly string[];
+  /** What was asked about it, where a mirror or a rule of trust is about it. */
+  readonly examined?: ImageQuestion;
+}

@@ -1,0 +1,70 @@
+import { declaredChecks } from './checks-of-version.js';
+import { digestIn } from './image-digest.js';
+import { writtenBesides } from './shared-data.js';
+import { hookWarnings } from './lane-hooks.js';
+import type { LaneSubject } from './lane-subject.js';
+import { composeWarnings } from './owners.js';
+import type { ComponentSpec } from './planning-documents.js';
+
+/** What a person should know before agreeing, in sentences, each once. */
+export class Warnings {
+  private readonly said = new Set<string>();
+  private readonly unchecked = new Set<ComponentSpec>();
+
+  /** All, behind others. */
+  after(others: readonly string[]): string[] {
+    const first = new Set(others);
+    return [...first, ...[...this.said].filter((one) => !first.has(one))];
+  }
+
+  add(subject: LaneSubject): void {
+    const { instance, container, earlier } = subject;
+    const { component, id, wanted } = instance;
+    // what is so of a later hop, too, was said of the first
+    const isFirst = earlier === undefined;
+    if (isFirst && component.data?.consistency === 'running') {
+      this.said.add(
+        `the data of ${id} is snapshot while it runs: what it writes between the snapshot and its stop is lost on the way back`,
+      );
+    }
+    if (declaredChecks(component, wanted).length === 0 && !this.unchecked.has(component)) {
+      this.unchecked.add(component);
+      this.said.add(
+        `${component.name} has no checks: its new version counts as good when it runs for a second`,
+      );
+    }
+    if (!container.running) {
+      this.said.add(
+        `${id} does not run: it will run in its new version, and on the way back it stays stopped`,
+      );
+    }
+    if (isFirst) this.addBesides(subject);
+    if (isByTagAlone(subject)) this.addByTag(subject);
+    if (isFirst) for (const warning of container.warnings) this.said.add(`${id}: ${warning}`);
+    for (const warning of composeWarnings(subject)) this.said.add(warning);
+    if (isFirst) for (const warning of hookWarnings(instance)) this.said.add(warning);
+  }
+
+  private addBesides({ instance, container }: LaneSubject): void {
+    const besides = writtenBesides({ instance, container, upgraded: true });
+    if (besides.length === 0) return;
+    this.said.add(
+      `${instance.id} writes to ${besides.join(', ')}, which ${besides.length === 1 ? 'is' : 'are'} not among its data: ` +
+        'what the new version writes there is not taken back',
+    );
+  }
+
+  private addByTag({ instance: { wanted, component }, image }: LaneSubject): void {
+    const { id, digest } = image.identity;
+    this.said.add(
+      `${wanted.image} of ${component.name} has no digest: this plan takes ${id ?? digest}, and another one may find another image`,
+    );
+  }
+}
+
+/** What the name means is settled by nothing but the moment of planning. */
+function isByTagAlone({ instance: { wanted } }: LaneSubject): boolean {
+  return (
+    digestIn(wanted.image) === undefined && wanted.id === undefined && wanted.archive === undefined
+  );
+}

@@ -1,0 +1,303 @@
+import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { LiftlockError, waitFor } from '#kernel';
+import { COMMAND_STREAM, commandConsumer, commandSubject } from '#contracts';
+import { Bus } from '#bus';
+import { freshNats, type FreshNats } from '../../../test/support/index.js';
+import {
+  ComputePlanHandler,
+  allControllers,
+  busOptions,
+  newComputePlan,
+  sendComputePlan,
+  startPlanner,
+  type PlannerUnderTest,
+} from './planner-under-test.js';
+
+let nats: FreshNats;
+let coordinator: Bus;
+/** No service sees another's consumer. */
+let administrator: NatsConnection;
+let manager: JetStreamManager;
+let planner: PlannerUnderTest;
+
+beforeAll(async () => {
+  nats = await freshNats();
+  coordinator = await Bus.open(busOptions(nats, 'coordinator'));
+  administrator = await connect({ servers: nats.url, ...nats.admin });
+  manager = await jetstreamManager(administrator);
+});
+afterAll(async () => {
+  await administrator.close();
+  await coordinator.onApplicationShutdown();
+  await nats.stop();
+});
+beforeEach(async () => {
+  planner = await startPlanner(nats);
+});
+afterEach(async () => {
+  await planner.close();
+});
+
+const seen = (id: string): number => planner.script.seen.filter((one) => one.id === id).length;
+
+/** Nothing is pending and nothing waits for its answer. */
+async function expectSettled(): Promise<void> {
+  await waitFor(
+    async () => {
+      const info = await manager.consumers.info(COMMAND_STREAM, commandConsumer('planner'));
+      return info.num_pending === 0 && info.num_ack_pending === 0;
+    },
+    { what: 'the consumer to have nothing left', deadlineMs: 30_000 },
+  );
+}
+
+describe('a command', () => {
+  it('reaches its handler once, as the catalogue says, and is gone', async () => {
+    const data = newComputePlan();
+    const id = await sendComputePlan(coordinator, data);
+    await waitFor(() => seen(id) === 1, { what: 'the command', deadlineMs: 60_000 });
+    expect(planner.script.seen.find((one) => one.id === id)?.data).toEqual(data);
+    await expectSettled();
+    expect(seen(id)).toBe(1);
+  });
+
+  it('sent twice under one id is one message', async () => {
+    const data = newComputePlan();
+    const id = await sendComputePlan(coordinator, data);
+    await sendComputePlan(coordinator, data, id);
+    const after = await sendComputePlan(coordinator);
+    await waitFor(() => seen(after) === 1, { what: 'the message behind it', deadlineMs: 60_000 });
+    expect(seen(id)).toBe(1);
+  });
+
+  it('whose handler asks for patience comes again after it, not at once', async () => {
+    const times: number[] = [];
+    planner.script.computePlan = () => {
+      times.push(performance.now());
+      return times.length < 3
+        ? Promise.reject(new LiftlockError('unavailable', 'not now', { retryAfterMs: 400 }))
+        : Promise.resolve();
+    };
+    const id = await sendComputePlan(coordinator);
+    await waitFor(() => times.length === 3, { what: 'the third try', deadlineMs: 60_000 });
+    const [first = 0, second = 0, third = 0] = times;
+    expect(Math.min(second - first, third - second)).toBeGreaterThan(350);
+    await expectSettled();
+    expect(seen(id)).toBe(3);
+    expect(planner.letters.kept).toEqual([]);
+  });
+
+  it('whose handler throws something that is not ours is tried again with the back-off of the contract', async () => {
+    let tries = 0;
+    planner.script.computePlan = () => {
+      tries += 1;
+      return tries < 3 ? Promise.reject(new TypeError('oops')) : Promise.resolve();
+    };
+    await sendComputePlan(coordinator);
+    await waitFor(() => tries === 3, { what: 'the third try', deadlineMs: 60_000 });
+    await expectSettled();
+    expect(planner.letters.kept).toEqual([]);
+  });
+
+  it('that can never be handled becomes one dead letter, and never comes again', async () => {
+    planner.script.computePlan = () =>
+      Promise.reject(new LiftlockError('unplannable', 'there is no way'));
+    const id = await sendComputePlan(coordinator);
+    await waitFor(() => planner.letters.kept.length === 1, {
+      what: 'the dead letter',
+      deadlineMs: 60_000,
+    });
+    expect(planner.letters.kept[0]).toMatchObject({
+      messageId: id,
+      subject: commandSubject('compute-plan', 'planner'),
+      error: { code: 'unplannable', message: 'there is no way' },
+      deliveries: 1,
+    });
+    await expectSettled();
+    await planner.close();
+    const before = planner.letters.kept.length;
+    planner = await startPlanner(nats);
+    const after = await sendComputePlan(coordinator);
+    await waitFor(() => seen(after) === 1, { what: 'the message behind it', deadlineMs: 60_000 });
+    expect([before, planner.letters.kept.length, seen(id)]).toEqual([1, 0, 0]);
+  });
+
+  it.each([
+    ['with data that the catalogue does not know', { upgrade: 'nonsense' }],
+    ['without data', undefined],
+  ])(
+    '%s never reaches a handler and is a dead letter that names the field',
+    async (_name, data) => {
+      const id = await sendComputePlan(coordinator, data ?? null);
+      await waitFor(() => planner.letters.kept.length === 1, {
+        what: 'the dead letter',
+        deadlineMs: 60_000,
+      });
+      expect(planner.letters.kept[0]).toMatchObject({
+        messageId: id,
+        error: { code: 'invalid_request', retryable: false },
+      });
+      if (data !== undefined) {
+        expect(planner.letters.kept[0]?.error.issues?.map(({ pointer }) => pointer)).toContain(
+          '/upgrade',
+        );
+      }
+      await expectSettled();
+      expect(planner.script.seen).toEqual([]);
+    },
+  );
+
+  it.each([
+    ['is not JSON', 'what is this'],
+    ['is no envelope', '{"hello":"world"}'],
+    [
+      'has a name that the catalogue does not know',
+      JSON.stringify({ id: 'x', name: 'fly', version: 1, at: '', from: 'coordinator', data: {} }),
+    ],
+    [
+      'has a version of tomorrow',
+      JSON.stringify({
+        id: 'x',
+        name: 'compute-plan',
+        version: 9,
+        at: '',
+        from: 'coordinator',
+        data: {},
+      }),
+    ],
+  ])('that %s is a dead letter at once', async (_name, payload) => {
+    await coordinator.publish({
+      subject: commandSubject('compute-plan', 'planner'),
+      id: `odd-${Math.random()}`,
+      payload,
+    });
+    await waitFor(() => planner.letters.kept.length === 1, {
+      what: 'the dead letter',
+      deadlineMs: 60_000,
+    });
+    await expectSettled();
+    expect(planner.letters.kept).toHaveLength(1);
+    expect(planner.script.seen).toEqual([]);
+  });
+
+  it('that the process never survived is a dead letter after a bounded number of deliveries', async () => {
+    await planner.close();
+    const id = await sendComputePlan(coordinator);
+    // a crash leaves no error behind, only the count of deliveries: here, naks at once under the planner's own name. The last one is
+    // left to the ack wait, as a crash does: 2.9 counts from 1 again when it delivers again and finds only requests of the dead
+    const dying = await Bus.open(busOptions(nats, 'planner'));
+    const consumer = await dying.jetstream.consumers.get(
+      COMMAND_STREAM,
+      commandConsumer('planner'),
+    );
+    const messages = await consumer.consume({ max_messages: 10 });
+    let deliveries = 0;
+    for await (const message of messages) {
+      deliveries = message.info.deliveryCount;
+      if (deliveries === 200) break;
+      message.nak();
+    }
+    await dying.onApplicationShutdown();
+    planner = await startPlanner(nats);
+    await waitFor(() => planner.letters.kept.length === 1, {
+      what: 'the dead letter',
+      deadlineMs: 30_000,
+    });
+    expect(planner.letters.kept[0]).toMatchObject({
+      messageId: id,
+      error: { code: 'internal', retryable: false },
+    });
+    expect(planner.letters.kept[0]?.deliveries).toBeGreaterThan(200);
+    await expectSettled();
+    expect(seen(id)).toBe(0);
+  });
+
+  it('whose dead letter cannot be kept is not lost', async () => {
+    planner.letters.failures = 1;
+    planner.script.computePlan = () =>
+      Promise.reject(new LiftlockError('unplannable', 'there is no way'));
+    await sendComputePlan(coordinator);
+    await waitFor(() => planner.letters.kept.length === 1, {
+      what: 'the dead letter',
+      deadlineMs: 30_000,
+    });
+    await expectSettled();
+    expect(planner.letters.kept).toHaveLength(1);
+  });
+
+  it('that takes longer than the ack wait is not delivered a second time', async () => {
+    let release: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    planner.script.computePlan = () => held;
+    const id = await sendComputePlan(coordinator);
+    await waitFor(() => seen(id) === 1, { what: 'the command', deadlineMs: 60_000 });
+    const { ack_wait: ackWait = 0 } = (
+      await manager.consumers.info(COMMAND_STREAM, commandConsumer('planner'))
+    ).config;
+    const until = performance.now() + ackWait / 1_000_000 + 2_000;
+    // a message behind it shows that the consumer is alive all that time
+    planner.script.computePlan = () => Promise.resolve();
+    await waitFor(() => performance.now() > until, {
+      what: 'the ack wait to pass',
+      deadlineMs: 90_000,
+      everyMs: 250,
+    });
+    expect(seen(id)).toBe(1);
+    release();
+    await expectSettled();
+    expect(seen(id)).toBe(1);
+  });
+
+  it('does not wait for a slow one before it', async () => {
+    let release: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const slow = newComputePlan();
+    planner.script.computePlan = (data) =>
+      data.upgrade === slow.upgrade ? held : Promise.resolve();
+    await sendComputePlan(coordinator, slow);
+    const quick = await sendComputePlan(coordinator);
+    await waitFor(() => seen(quick) === 1, { what: 'the quick one', deadlineMs: 60_000 });
+    release();
+    await expectSettled();
+  });
+
+  it('is handled beside at most 32 others, and none is lost when more come', async () => {
+    let running = 0;
+    let most = 0;
+    planner.script.computePlan = async () => {
+      running += 1;
+      most = Math.max(most, running);
+      await new Promise((resolve) => {
+        setTimeout(resolve, 5);
+      });
+      running -= 1;
+    };
+    const ids = await Promise.all(Array.from({ length: 300 }, () => sendComputePlan(coordinator)));
+    await waitFor(() => ids.every((id) => seen(id) > 0), { what: 'all 300', deadlineMs: 30_000 });
+    await expectSettled();
+    expect(most).toBeLessThanOrEqual(32);
+    expect(most).toBeGreaterThan(8);
+    expect(ids.every((id) => seen(id) === 1)).toBe(true);
+  });
+});
+
+describe('a service without a handler', () => {
+  it('for a command does not start, and says which and what to do', async () => {
+    const without = allControllers.filter((type) => type !== ComputePlanHandler);
+    await expect(startPlanner(nats, without)).rejects.toThrow(
+      /planner has no handler for .*compute-plan.*commandHandlers/,
+    );
+  });
+
+  it('for a query does not start, and says which and what to do', async () => {
+    await expect(startPlanner(nats, [ComputePlanHandler])).rejects.toThrow(
+      /planner has no handler for .*get-plan.*queryHandlers/,
+    );
+  });
+});

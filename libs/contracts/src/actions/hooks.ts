@@ -1,0 +1,258 @@
+import { z } from 'zod';
+import { name, sha256, stepId } from '../names.js';
+import { textWithSecrets } from '../secret-references.js';
+import { imageIdentity } from './inputs.js';
+
+const namesNoSecret = (text: string): boolean => !/\$\{\s*LIFTLOCK_SECRET/i.test(text);
+
+/** Seen by whoever may look at processes or inspect a container: a secret has no place there. */
+const word = z.string().max(8_000).refine(namesNoSecret, 'must not name a secret: give it by env');
+/** So is this. */
+const setting = z.string().min(1).refine(namesNoSecret, 'must not name a secret: give it by env');
+const words = z.array(word).min(1).max(200);
+const variables = z
+  .record(z.string().regex(/^[A-Za-z_]\w*$/, 'is not a variable’s name'), textWithSecrets)
+  .default({});
+
+/**
+ * In all texts, `${LIFTLOCK_FROM_VERSION}` and `${LIFTLOCK_TO_VERSION}` stand for the versions of the component's hop. Secrets are put in by
+ * the executor, when it performs the hook, and by nobody else.
+ */
+export const commandWork = z.strictObject({
+  type: z.literal('command'),
+  /** Run inside the instance's container, without a shell. */
+  command: words,
+  /** Added to the container's own; values may hold `${LIFTLOCK_SECRET_<NAME>}`. */
+  env: variables,
+  /** As `docker exec --user` takes it; default: the container's own. */
+  user: setting.optional(),
+  exitCode: z.number().int().min(0).max(255).default(0),
+});
+
+export const HTTP_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
+
+export const httpWork = z.strictObject({
+  type: z.literal('http'),
+  method: z.enum(HTTP_METHODS).default('POST'),
+  /** Called from where the executor runs. */
+  url: z
+    .url({ protocol: /^https?$/ })
+    .refine(namesNoSecret, 'must not name a secret: give it by a header'),
+  /** Values may hold `${LIFTLOCK_SECRET_<NAME>}`. `Idempotency-Key` is set by Liftlock: the same for each try. */
+  headers: z
+    .record(z.string().regex(/^[!#$%&'*+.^`|~\w-]+$/, 'is not a header’s name'), textWithSecrets)
+    .default({}),
+  body: textWithSecrets.optional(),
+  /** Status that is wanted; default: any from 200 to 299. */
+  status: z.number().int().min(100).max(599).optional(),
+});
+
+export const jobWork = z.strictObject({
+  type: z.literal('job'),
+  /** `name:tag` or `repository@sha256:…`; default: the image of the version that the hop, or the whole upgrade, leads to. */
+  image: setting.optional(),
+  entrypoint: words.optional(),
+  command: words.optional(),
+  /** Values may hold `${LIFTLOCK_SECRET_<NAME>}`: whoever may inspect containers on that host sees them while the job is there. */
+  env: variables,
+  user: setting.optional(),
+  /** `none`, `host`, or the name of a network; default: the instance's own. */
+  network: setting.optional(),
+  /** Whether it mounts what the instance mounts; default false. */
+  volumesFrom: z.boolean().default(false),
+});
+
+const timing = {
+  /** Seconds that one try may take; default 300. */
+  timeoutSeconds: z
+    .number()
+    .min(1)
+    .max(24 * 3600)
+    .default(300),
+  /** Further tries after one that failed; default 0. */
+  retries: z.number().int().min(0).max(20).default(0),
+  /**
+   * Whether it may run again when nobody can tell whether it ran, since the executor died under it; else a person is asked. Default: of
+   * HTTP methods that are idempotent (RFC 9110, 9.2.2) yes, of others and of commands no. A job is found again by its labels.
+   */
+  repeatable: z.boolean().optional(),
+};
+
+type Work = z.infer<typeof commandWork> | z.infer<typeof httpWork> | z.infer<typeof jobWork>;
+
+/** A body of these has no meaning (RFC 9110, 9.3.1 and 9.3.2), and no client sends it. */
+const sendsItsBody = (work: Work): boolean =>
+  !(work.type === 'http' && work.body !== undefined && /^(GET|HEAD)$/.test(work.method));
+const SENDS_NO_BODY = { path: ['body'], error: 'is never sent with GET or HEAD' };
+
+const saysItsWayBack = (one: { readonly undo?: unknown; readonly irreversible?: true }): boolean =>
+  (one.undo === undefined) !== (one.irreversible === undefined);
+const SAYS_NO_WAY_BACK =
+  'must say how it is taken back: `undo:` with a hook, `undo: none`, or `irreversible: true`, and only one of them';
+
+/** Undefined: what is wrong within it is told as usual. */
+const noHook = ({ input }: { readonly input?: unknown }): string | undefined =>
+  typeof input === 'object' ? undefined : 'must be another hook, or none';
+
+const undo = z
+  .discriminatedUnion(
+    'type',
+    [commandWork.extend(timing), httpWork.extend(timing), jobWork.extend(timing)],
+    { error: noHook },
+  )
+  .refine(sendsItsBody, SENDS_NO_BODY);
+
+const reversible = {
+  ...timing,
+  name,
+  /** How it is taken back: by another hook, or `none` where it changes nothing that matters. */
+  undo: z.union([undo, z.literal('none')]).optional(),
+  /** Instead of `undo`: nothing takes it back. Once it began, the upgrade goes only forward. */
+  irreversible: z.literal(true).optional(),
+};
+
+/** Something of the application's own that is done at a certain place of an instance's upgrade. */
+export const hook = z
+  .discriminatedUnion('type', [
+    commandWork.extend(reversible),
+    httpWork.extend(reversible),
+    jobWork.extend(reversible),
+  ])
+  .refine(saysItsWayBack, SAYS_NO_WAY_BACK)
+  .refine(sendsItsBody, SENDS_NO_BODY);
+
+export const rollbackHook = z
+  .discriminatedUnion('type', [
+    commandWork.extend({ ...timing, name }),
+    httpWork.extend({ ...timing, name }),
+    jobWork.extend({ ...timing, name }),
+  ])
+  .refine(sendsItsBody, SENDS_NO_BODY);
+
+const named = <T extends z.ZodType<{ name: string }>>(one: T) =>
+  z
+    .array(one)
+    .max(50)
+    .refine(
+      (all) => new Set(all.map((item) => (item as { name: string }).name)).size === all.length,
+      'names two hooks alike',
+    )
+    .default([]);
+
+export const hooks = z.strictObject({
+  /** Before the instance is stopped, and before a snapshot of it, in this order. */
+  before: named(hook),
+  /** When the new version was verified. One that fails takes the instance back. */
+  after: named(hook),
+  /** On the way back, when the old version was verified. They have no undo. */
+  onRollback: named(rollbackHook),
+});
+
+/** The instance in whose container a command of the whole application runs, or whose network and mounts its job has. */
+const inInstance = {
+  instance: z.strictObject({
+    component: name,
+    /** Needed where the component runs on several. */
+    target: name.optional(),
+  }),
+};
+const undoOnce = z
+  .discriminatedUnion(
+    'type',
+    [
+      commandWork.extend({ ...timing, ...inInstance }),
+      httpWork.extend(timing),
+      jobWork.extend({ ...timing, ...inInstance }),
+    ],
+    { error: noHook },
+  )
+  .refine(sendsItsBody, SENDS_NO_BODY);
+const reversibleOnce = { ...reversible, undo: z.union([undoOnce, z.literal('none')]).optional() };
+
+/** Something that is done once for the whole of an upgrade, whatever instances it has. */
+export const upgradeHook = z
+  .discriminatedUnion('type', [
+    commandWork.extend({ ...reversibleOnce, ...inInstance }),
+    httpWork.extend(reversibleOnce),
+    jobWork.extend({ ...reversibleOnce, ...inInstance }),
+  ])
+  .refine(saysItsWayBack, SAYS_NO_WAY_BACK)
+  .refine(sendsItsBody, SENDS_NO_BODY);
+
+export const upgradeRollbackHook = z
+  .discriminatedUnion('type', [
+    commandWork.extend({ ...timing, name, ...inInstance }),
+    httpWork.extend({ ...timing, name }),
+    jobWork.extend({ ...timing, name, ...inInstance }),
+  ])
+  .refine(sendsItsBody, SENDS_NO_BODY);
+
+export const upgradeHooks = z.strictObject({
+  /** When all is prepared, before the first instance is begun; in this order. */
+  before: named(upgradeHook),
+  /** When all instances were verified in the last hop, before the bake. One that fails takes the upgrade back. */
+  after: named(upgradeHook),
+  /** On the way back, when all instances are back. They have no undo. */
+  onRollback: named(upgradeRollbackHook),
+});
+
+const call = httpWork.extend(timing).refine(sendsItsBody, SENDS_NO_BODY);
+
+/**
+ * Held while instances are upgraded: autoscaling that is off, a page that says so. Both calls may come more than once, since it is let go of on
+ * pause and taken again; it is let go of on every end, and when a person is needed.
+ */
+export const around = z
+  .array(
+    z.strictObject({
+      name,
+      /** Before the first step of any instance. */
+      acquire: call,
+      release: call,
+      /** Whether it is held on the way back, too; default true. Else it is let go of before anything is taken back. */
+      duringRollback: z.boolean().default(true),
+    }),
+  )
+  .max(20)
+  .refine((all) => new Set(all.map((one) => one.name)).size === all.length, 'names two alike');
+export type Around = z.infer<typeof around>[number];
+
+export type Hook = z.infer<typeof hook>;
+export type RollbackHook = z.infer<typeof rollbackHook>;
+export type HookWork = z.infer<typeof undo>;
+export type UpgradeHook = z.infer<typeof upgradeHook>;
+export type UpgradeRollbackHook = z.infer<typeof upgradeRollbackHook>;
+export type UpgradeHookWork = z.infer<typeof undoOnce>;
+
+/** The instance that a hook is about: it must be seen to have this image. */
+const instance = {
+  container: z.string().min(1),
+  imageId: sha256.optional(),
+  imageDigest: z.string().optional(),
+};
+
+export const hookCommandInput = z.strictObject({
+  ...instance,
+  work: commandWork,
+  /** Of an undo: where the container does not run, what it would undo is gone with it. */
+  onlyWhileRunning: z.boolean().default(false),
+});
+export const hookHttpInput = z.strictObject({
+  work: httpWork,
+  /** The step comes anew after it was done: each attempt has an `Idempotency-Key` of its own, or who keeps keys would do it once for all. */
+  anew: z.literal(true).optional(),
+});
+export const hookJobInput = z.strictObject({ ...instance, image: imageIdentity, work: jobWork });
+export const removeJobsInput = z.strictObject({
+  container: z.string().min(1),
+  /** The steps whose jobs they are. */
+  steps: z.array(stepId).min(1),
+});
+
+export const hookOutput = z.object({
+  found: z.enum(['done_before', 'done_now', 'nothing_to_do']),
+  exitCode: z.number().int().optional(),
+  status: z.number().int().optional(),
+  /** The last lines of what it said. */
+  said: z.array(z.string()).default([]),
+});

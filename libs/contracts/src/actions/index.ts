@@ -1,0 +1,7 @@
+export * from './catalogue.js';
+export * from './checks.js';
+export * from './files.js';
+export * from './hooks.js';
+export * from './inputs.js';
+export * from './made-by.js';
+export * from './mirror.js';

@@ -1,0 +1,114 @@
+import { z } from 'zod';
+import { seconds, sha256 } from '../names.js';
+import { registryCredentials } from '../documents/mirror.js';
+
+/** Which image: by ID where it is known (`docker image inspect`'s `.Id`), else by a digest reference, never by tag alone. */
+export const imageIdentity = z
+  .strictObject({
+    /** As a person writes it: `name:tag`. For show and for loading; never what a container is made from. */
+    reference: z.string().min(1),
+    id: sha256.optional(),
+    /** `repository@sha256:…` */
+    digest: z
+      .string()
+      .regex(/^.+@sha256:[0-9a-f]{64}$/)
+      .optional(),
+  })
+  .refine(
+    (image) => image.id !== undefined || image.digest !== undefined,
+    'needs an id or a digest',
+  );
+export type ImageIdentity = z.infer<typeof imageIdentity>;
+
+const instance = {
+  /** The container's name: before, and again after, the upgrade. */
+  container: z.string().min(1),
+  /** ID of the container that was observed when the plan was made; in a later hop `madeBy` the step that makes it. */
+  containerId: z.string().min(1),
+};
+
+export const assertUnchangedInput = z.strictObject({
+  ...instance,
+  imageId: sha256,
+  running: z.boolean(),
+});
+
+export const prepareImageInput = z.strictObject({
+  image: imageIdentity,
+  /** A `docker save` tar on the service's host; without it the image is there already or is pulled by digest. */
+  archive: z.string().optional(),
+  /** What the registry that it is pulled from is reached with; of use to the engine are user name and password. */
+  credentials: registryCredentials.optional(),
+});
+
+export const stopInput = z.strictObject({
+  ...instance,
+  /** Seconds between the stop signal and SIGKILL; default: the container's own, else 10. */
+  stopTimeoutSeconds: seconds.optional(),
+});
+
+export const replaceInput = z.strictObject({
+  ...instance,
+  image: imageIdentity,
+  /** Name that the old container is kept under until the bake ends. */
+  keptName: z.string().min(1),
+  /** Environment variables that the new version wants otherwise; null removes one. */
+  env: z.record(z.string(), z.string().nullable()).default({}),
+  command: z.array(z.string()).optional(),
+});
+
+export const stopNewInput = z.strictObject({
+  ...instance,
+  keptName: z.string().min(1),
+  stopTimeoutSeconds: seconds.optional(),
+});
+
+export const restoreOldInput = z.strictObject({
+  ...instance,
+  keptName: z.string().min(1),
+  /** Whether it ran when the plan was made: what was stopped stays stopped. */
+  start: z.boolean(),
+});
+
+export const removeNewInput = z.strictObject({ ...instance, keptName: z.string().min(1) });
+export const removeOldInput = z.strictObject({ ...instance, keptName: z.string().min(1) });
+
+const dataSource = {
+  ...instance,
+  keptName: z.string().min(1),
+  /** Absolute paths inside the container. */
+  paths: z.array(z.string().startsWith('/')).min(1),
+  /**
+   * Name of the backup: the same for the snapshot and its restore, made by the planner. Unique within one upgrade only, since a plan
+   * does not know its upgrade: the backup service puts the upgrade's id before it.
+   */
+  backup: z.string().regex(/^[\w@.-]{1,200}$/),
+  /** Whether a restore keeps what it finds until its outcome is known good; default true. */
+  keepAside: z.boolean().optional(),
+};
+
+export const snapshotInput = z.strictObject({
+  ...dataSource,
+  /** `stopped`: refused while anything that mounts the data runs. `running`: taken as it is, and marked so. */
+  consistency: z.enum(['stopped', 'running']),
+});
+export const restoreInput = z.strictObject(dataSource);
+
+export const backupOutput = z.object({
+  backup: z.string(),
+  location: z.string(),
+  files: z.number().int().min(0),
+  bytes: z.number().int().min(0),
+  archiveBytes: z.number().int().min(0),
+  archiveSha256: sha256,
+});
+export const instanceOutput = z.object({
+  containerId: z.string().optional(),
+  found: z.enum(['done_before', 'done_now', 'nothing_to_do']),
+});
+export const imageOutput = z.object({
+  imageId: z.string(),
+  found: z.enum(['done_before', 'done_now']),
+});
+export const checkOutput = z.object({ looks: z.number().int().min(1), detail: z.string() });
+export const nothing = z.object({});

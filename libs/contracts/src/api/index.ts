@@ -1,0 +1,4 @@
+export * from './pages.js';
+export * from './problem.js';
+export * from './roles.js';
+export * from './tokens.js';

@@ -1,0 +1,194 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ActionInput, ActionOutput, Check } from '#contracts';
+import type { StepContext } from '#drivers/core';
+import { assertNever, LiftlockError } from '#kernel';
+import { commandLook } from './check-command.js';
+import { httpLook, tcpLook } from './check-network.js';
+import { LogLook } from './check-log.js';
+import { failure, seen, type Look, type Seen } from './check-look.js';
+import { isLive, nameOf, type ContainerInfo, type Engine } from './engine.js';
+import { endedWithEngine } from './engine-crash.js';
+import { AWAY_MS, isAway } from './engine-return.js';
+import { abortedBy } from './errors.js';
+import { healthOf } from './observe.js';
+import { exitedError } from './start.js';
+import { startAgain } from './start-again.js';
+
+/** Restarts by the engine after which a container that has not run for `SETTLED_MS` since counts as one that cannot run. */
+const LOOP_RESTARTS = 3;
+/** The engine itself forgets about earlier restarts after a run of 10 seconds. */
+const SETTLED_MS = 10_000;
+/** Longest that one look may take, in milliseconds. */
+const LOOK_MS = 10_000;
+
+/** An engine that is away, or a container that ended in the middle of a look: the next look knows more. */
+const MISSES: ReadonlySet<string> = new Set(['target_unreachable', 'target_refused']);
+
+type Input = ActionInput<'instance.check'>;
+
+/** Looks until the check passes, and has gone on passing for its stable time. */
+export async function check(
+  engine: Engine,
+  context: StepContext,
+  input: Input,
+): Promise<ActionOutput<'instance.check'>> {
+  const { deadlineSeconds, intervalMs, stableSeconds } = input.check;
+  const look = lookOf(engine, input.check);
+  let deadline = performance.now() + deadlineSeconds * 1000;
+  const latest = deadline + AWAY_MS;
+  let before = performance.now();
+  let looks = 0;
+  let passingSince: number | undefined;
+  let lastRun: string | undefined;
+  let knownRun: string | undefined;
+  let last = seen(false, 'no answer in time');
+  for (;;) {
+    const left = deadline - performance.now();
+    const began = performance.now();
+    const result = await lookOnce(engine, context, input, look, Math.max(left, intervalMs));
+    looks += 1;
+    // it ended and was started again while nobody looked
+    if (result.run !== lastRun) passingSince = undefined;
+    lastRun = result.run;
+    const isStable = passingSince !== undefined && began - passingSince >= stableSeconds * 1000;
+    if (result.seen?.passed === true) passingSince ??= performance.now();
+    else passingSince = undefined;
+    // the deadline cuts the last look off: what was seen before says more
+    last = result.seen ?? last;
+    const now = performance.now();
+    // time without the engine says nothing about the instance
+    if (result.away) deadline = Math.min(latest, deadline + now - before);
+    // and what was taken down with it has to begin from the beginning
+    if (result.isFirstRun && knownRun !== undefined && result.run !== knownRun)
+      deadline = Math.min(latest, now + deadlineSeconds * 1000);
+    knownRun = result.run ?? knownRun;
+    before = now;
+    // from the end of the first look that passed to the beginning of this one: what happens within a look that takes long is not seen
+    if (passingSince !== undefined && (isStable || stableSeconds === 0))
+      return { looks, detail: last.detail };
+    if (now >= deadline) throw failedError(engine, input, looks, last);
+    await pause(Math.min(intervalMs, deadline - now), context.signal);
+  }
+}
+
+interface LookResult {
+  /** Nothing when there was no answer in time. */
+  readonly seen: Seen | undefined;
+  /** Which container, since which start. */
+  readonly run: string | undefined;
+  /** No restart policy has begun this run since the container, or its engine, was started. */
+  readonly isFirstRun?: boolean;
+  /** The engine was there before, and does not answer now. */
+  readonly away?: boolean;
+}
+
+/** One look; an engine that is away for a moment is a miss, not an end. */
+async function lookOnce(
+  engine: Engine,
+  context: StepContext,
+  input: Input,
+  look: Look,
+  leftMs: number,
+): Promise<LookResult> {
+  const timeout = AbortSignal.timeout(Math.ceil(Math.min(leftMs, LOOK_MS)));
+  const signal = AbortSignal.any([context.signal, timeout]);
+  let run: string | undefined;
+  let isFirstRun = false;
+  try {
+    const container = await engine.inspect(input.container, signal);
+    const wrong = await notYet(engine, context, input, container, signal);
+    if (wrong !== undefined || container === undefined)
+      return { seen: seen(false, wrong ?? 'not there'), run };
+    run = `${container.Id} ${container.State.StartedAt}`;
+    isFirstRun = container.RestartCount === 0;
+    return { seen: await look(container, signal), run, isFirstRun };
+  } catch (error) {
+    if (context.signal.aborted) throw abortedBy(context.signal, `checking ${input.container}`);
+    // an engine that starts takes the connection, and says nothing
+    if (timeout.aborted)
+      return { seen: undefined, run, isFirstRun, away: run === undefined && engine.wasReached };
+    if (error instanceof LiftlockError && !MISSES.has(error.code)) throw error;
+    const what = seen(false, error instanceof Error ? error.message : String(error));
+    return { seen: what, run, isFirstRun, away: isAway(error) && engine.wasReached };
+  }
+}
+
+/** Why the check cannot pass now, since the instance is not what is to be checked; throws when it never will. */
+async function notYet(
+  engine: Engine,
+  context: StepContext,
+  input: Input,
+  container: ContainerInfo | undefined,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  if (container === undefined) return `there is no container ${input.container}`;
+  if (input.imageId !== undefined && container.Image !== input.imageId)
+    return `it runs the image ${container.Image}, not ${input.imageId}`;
+  if (input.imageDigest !== undefined && input.imageId === undefined) {
+    const image = await engine.inspectImage(container.Image, signal);
+    if (!(image?.RepoDigests ?? []).includes(input.imageDigest))
+      return `its image ${container.Image} is not known as ${input.imageDigest}`;
+  }
+  const { Status, Restarting, StartedAt } = container.State;
+  const ranMs = Date.now() - Date.parse(StartedAt);
+  const loops =
+    container.RestartCount >= LOOP_RESTARTS &&
+    (Restarting || (isLive(container) && ranMs < SETTLED_MS));
+  if (await endedWithEngine(engine, container, signal))
+    return (await startAgain(engine, context, container)) ?? 'it was started again';
+  if (Status === 'exited' || Status === 'dead' || loops)
+    throw await exitedError(engine, container, loops);
+  if (Status !== 'running') return `it is ${Status}`;
+  return undefined;
+}
+
+function lookOf(engine: Engine, wanted: Check): Look {
+  switch (wanted.type) {
+    case 'http':
+      return httpLook(wanted);
+    case 'tcp':
+      return tcpLook(wanted);
+    case 'log': {
+      const log = new LogLook(engine, wanted);
+      return (container, signal) => log.look(container, signal);
+    }
+    case 'health':
+      return async (container) => healthLook(container);
+    case 'command':
+      return commandLook(engine, wanted);
+    case 'running':
+      return async (container) =>
+        seen(true, `running since ${container.State.StartedAt} (${container.Id.slice(0, 12)})`);
+    default:
+      return assertNever(wanted, 'check');
+  }
+}
+
+function healthLook(container: ContainerInfo): Seen {
+  const health = healthOf(container);
+  if (health === 'none') {
+    throw failure(
+      `${nameOf(container)} has no health check of its own: give its image a HEALTHCHECK, or the component another check`,
+      { container: nameOf(container) },
+    );
+  }
+  const last = container.State.Health?.Log?.at(-1)?.Output.trim().slice(0, 500);
+  return seen(health === 'healthy', `${health}${last ? ` (${last})` : ''}`);
+}
+
+function failedError(engine: Engine, input: Input, looks: number, last: Seen): LiftlockError {
+  const { type, deadlineSeconds, stableSeconds } = input.check;
+  const wanted = last.passed ? `, but not yet for ${stableSeconds} s without a miss` : '';
+  return failure(
+    `the ${type} check of ${input.container} on ${engine.name} did not pass within ${deadlineSeconds} s; last seen: ${last.detail}${wanted}`,
+    { container: input.container, check: type, looks, lastSeen: last.detail },
+  );
+}
+
+async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  try {
+    await delay(Math.max(0, milliseconds), undefined, { signal });
+  } catch {
+    throw abortedBy(signal, 'checking');
+  }
+}

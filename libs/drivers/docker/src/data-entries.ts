@@ -1,0 +1,132 @@
+import type { Readable } from 'node:stream';
+import type { DataEntry } from '#drivers/core';
+import { parseAttributes } from './data-attributes.js';
+import { printable } from './printable-name.js';
+import { zeroEnded } from './zero-ended.js';
+
+const TYPES: Readonly<Record<string, DataEntry['type']>> = {
+  f: 'file',
+  d: 'directory',
+  l: 'symlink',
+  p: 'fifo',
+  s: 'socket',
+  c: 'character',
+  b: 'block',
+};
+const FIELDS = 12;
+/** Bytes in a block of find's `%b`. */
+const BLOCK = 512;
+
+/** Reads the output of `listScript`. */
+export function parseEntries(output: Readable): Promise<DataEntry[]> {
+  return entriesIn(zeroEnded(output));
+}
+
+/** Reads its fields to their end. */
+export async function entriesIn(fields: AsyncGenerator<Buffer>): Promise<DataEntry[]> {
+  const entries: Listed[] = [];
+  const hashes = new Map<string, string>();
+  const devices = new Map<string, string>();
+  const dumped: Buffer[] = [];
+  const parts = ['entries', 'hashes', 'devices', 'attributes'] as const;
+  let part = 0;
+  let record: Buffer[] = [];
+  for await (const field of fields) {
+    if (record.length === 0 && field.length === 0 && part < parts.length - 1) {
+      part += 1;
+      continue;
+    }
+    switch (parts[part]) {
+      case 'entries':
+        record.push(field);
+        if (record.length < FIELDS) break;
+        entries.push(entryOf(record));
+        record = [];
+        break;
+      case 'hashes':
+        hashes.set(printable(field.subarray(66)), field.subarray(0, 64).toString('latin1'));
+        break;
+      case 'devices': {
+        const { path, numbers } = deviceLine(field);
+        devices.set(path, numbers);
+        break;
+      }
+      default:
+        dumped.push(field);
+    }
+  }
+  const attributes = attributesIn(part, dumped);
+  const first = new Map<string, string>();
+  return entries
+    .sort((a, b) => (a.entry.path < b.entry.path ? -1 : a.entry.path > b.entry.path ? 1 : 0))
+    .map(({ entry, identity }): DataEntry => {
+      const { path } = entry;
+      const more = attributes === undefined ? {} : { attributes: attributes.get(path) ?? {} };
+      const device = devices.get(path);
+      if (device !== undefined) return { ...entry, ...more, device };
+      if (entry.type !== 'file') return { ...entry, ...more };
+      const other = identity === undefined ? undefined : first.get(identity);
+      if (identity !== undefined && other === undefined) first.set(identity, path);
+      return {
+        ...entry,
+        ...more,
+        sha256: hashes.get(path),
+        ...(other === undefined ? {} : { sameFileAs: other }),
+      };
+    });
+}
+
+/** Nothing when nobody could tell them: no getfattr, or one that failed, which says so in a field of its own. */
+function attributesIn(
+  part: number,
+  dumped: readonly Buffer[],
+): ReadonlyMap<string, Readonly<Record<string, string>>> | undefined {
+  const [dump = Buffer.alloc(0), ...more] = dumped;
+  return part < 3 || more.length > 0 ? undefined : parseAttributes(dump);
+}
+
+interface Listed {
+  readonly entry: DataEntry;
+  /** Device and inode of a file that has several names. */
+  readonly identity: string | undefined;
+}
+
+function entryOf(record: readonly Buffer[]): Listed {
+  const words = record.map((field) => field.toString('latin1'));
+  const [type = '', mode = '', uid = '', gid = '', size = '', blocks = ''] = words;
+  const [time = '', changed = '', names = '1', identity] = words.slice(6);
+  const kind = TYPES[type];
+  if (kind === undefined) throw new Error(`find answered the type ${JSON.stringify(type)}`);
+  const target = record[11];
+  const allocated = Number(blocks) * BLOCK;
+  const entry: DataEntry = {
+    path: printable(record[10] ?? Buffer.alloc(0)),
+    type: kind,
+    mode: mode.padStart(4, '0'),
+    uid: Number(uid),
+    gid: Number(gid),
+    // a folder's size is the file system's business, and need not be the same after a restore
+    size: kind === 'file' || kind === 'symlink' ? Number(size) : 0,
+    mtime: nanoseconds(time),
+    changed: nanoseconds(changed),
+    ...(kind === 'file' && allocated < Number(size) ? { allocated } : {}),
+    ...(kind === 'symlink' && target !== undefined ? { linkTarget: printable(target) } : {}),
+  };
+  return { entry, identity: Number(names) > 1 ? identity : undefined };
+}
+
+/** `<major>:<minor>  <path>`, the numbers in hex. */
+function deviceLine(line: Buffer): { path: string; numbers: string } {
+  const end = line.indexOf('  ');
+  const numbers = line.subarray(0, end).toString('latin1').split(':');
+  return {
+    path: printable(line.subarray(end + 2)),
+    numbers: numbers.map((number) => Number.parseInt(number, 16)).join(':'),
+  };
+}
+
+/** find prints ten decimals, of which the last is always 0. */
+function nanoseconds(time: string): string {
+  const [whole = '0', fraction = ''] = time.split('.');
+  return `${whole}.${fraction.padEnd(9, '0').slice(0, 9)}`;
+}

@@ -1,0 +1,216 @@
+import type { HelperTools } from './helper-tools.js';
+import {
+  asidePatterns,
+  demandNoAside,
+  keepAsideScript,
+  keptAsideScript,
+  spareAside,
+} from './data-aside.js';
+import { demandNoHostMounts } from './host-mounts.js';
+import { fixedWithin, type DataPlaces } from './data-places.js';
+import { asPattern, call, quote } from './shell-words.js';
+
+/** Exit codes of the scripts, besides tar's own 1 and 2. */
+export const EXIT = {
+  missing: 44,
+  compressor: 45,
+  clearing: 46,
+  listing: 48,
+  halfRestored: 49,
+  keeping: 50,
+  unwanted: 51,
+  hostMount: 52,
+} as const;
+
+/** GNU tar: everything that a file system knows of a file, owners by number. */
+const KEEP_ALL =
+  "--xattrs --xattrs-include='*' --acls --numeric-owner --directory=/ " +
+  // nothing is lost by these, and many of them would hide what matters
+  '--warning=no-timestamp --warning=no-file-ignored';
+
+/** The archive of all paths on standard output. */
+export function readScript(tools: HelperTools, places: DataPlaces): string {
+  return [
+    demandPaths(tools, places),
+    demandNoAside(places, EXIT.halfRestored),
+    archiving(tools, places),
+    verdict('$first', '$second'),
+  ].join('\n');
+}
+
+function archiving(tools: HelperTools, places: DataPlaces): string {
+  const members = places.paths.map((path) => quote(path.slice(1))).join(' ');
+  const tar = `${call(tools, 'tar')} --create --file=- --format=posix --sparse ${KEEP_ALL} -- ${members}`;
+  const zstd = `${call(tools, 'zstd')} -q -3 -T0 -c`;
+  return pipe(tar, zstd);
+}
+
+/**
+ * On standard error what `spaceScript` says and two empty fields; then, when it was told to by a line, at once the archive on standard
+ * output, and on standard error what `listScript` says, a zero byte, and what went wrong, in words that hold no zero byte.
+ */
+export function readMeasuredScript(tools: HelperTools, places: DataPlaces): string {
+  return [
+    'exec 5>&1 6>&2',
+    'said=$(',
+    'exec 2>&1 1>&5',
+    demandPaths(tools, places),
+    demandNoAside(places, EXIT.halfRestored),
+    '{',
+    ...measuring(tools, places),
+    `printf '\\0\\0'`,
+    '} >&6',
+    `read -r begin || exit ${EXIT.unwanted}`,
+    '(',
+    ...listing(tools, places),
+    ') 1>&6 &',
+    'listing=$!',
+    archiving(tools, places),
+    'wait "$listing"; listed=$?',
+    verdict('$first', '$second'),
+    'exit "$listed"',
+    ')',
+    'code=$?',
+    `printf '\\0%s' "$said" >&6`,
+    'exit "$code"',
+  ].join('\n');
+}
+
+/**
+ * The paths become what the archive on standard input holds.
+ * @param keepAside name under which what is there is kept
+ */
+export function writeScript(tools: HelperTools, places: DataPlaces, keepAside?: string): string {
+  const mounts = places.mounts.map(({ Destination }) => quote(Destination)).join(' ');
+  const zstd = `${call(tools, 'zstd')} -d -q -c`;
+  const tar =
+    `${call(tools, 'tar')} --extract --file=- --preserve-permissions --same-owner ` +
+    `--delay-directory-restore $in_place ${KEEP_ALL}`;
+  // what is left of the input is taken in before the end: the sender must see an exit code, not a broken pipe
+  const fail = (code: number | string): string =>
+    `{ ${call(tools, 'cat')} >/dev/null; exit ${code}; }`;
+  return [
+    demandNoHostMounts(places, fail(EXIT.hostMount)),
+    ...(keepAside === undefined
+      ? []
+      : [keepAsideScript(tools, places, keepAside, fail(EXIT.keeping))]),
+    ...places.paths.map(
+      (path) =>
+        `if [ -e ${quote(path)} ] || [ -L ${quote(path)} ]; then ${clear(tools, places, path)} || ${fail(EXIT.clearing)}; fi`,
+    ),
+    'in_place=',
+    // a file that is a mount point cannot be removed and made again
+    `for m in ${mounts}; do if [ -f "$m" ]; then in_place=--overwrite; fi; done`,
+    pipe(zstd, tar),
+    `if [ "$first" != 0 ] || [ "$second" != 0 ]; then ${call(tools, 'cat')} >/dev/null; fi`,
+    verdict('$second', '$first'),
+    `${call(tools, 'sync')} -f ${mounts}`,
+  ].join('\n');
+}
+
+/**
+ * For each entry 12 fields, each ended by a zero byte; then, each part begun by an empty field: for each file `<sha256>  <path>` and a zero
+ * byte; for each device `<major>:<minor>  <path>` in hex and a zero byte; what getfattr dumps, where there is one, and after it another field
+ * where it failed. (`%y` type, `%m` mode, `%b` blocks of 512 bytes, `%T@`, `%C@` times with 10 decimals, `%n` names of the file, `%D:%i` its
+ * identity, `%l` target of a link: find(1).)
+ */
+export function listScript(tools: HelperTools, places: DataPlaces): string {
+  return [demandPaths(tools, places), ...listing(tools, places)].join('\n');
+}
+
+function listing(tools: HelperTools, places: DataPlaces): string[] {
+  const paths = places.paths.map(quote).join(' ');
+  const find = `${call(tools, 'find')} ${paths} ${spareAside(places)}`;
+  const each = `${call(tools, 'xargs')} -0 -r`;
+  return [
+    `${find} -printf '%y\\0%m\\0%U\\0%G\\0%s\\0%b\\0%T@\\0%C@\\0%n\\0%D:%i\\0%p\\0%l\\0' || exit ${EXIT.listing}`,
+    `printf '\\0'`,
+    `${find} -type f -print0 | ${each} ${call(tools, 'sha256sum')} -z -- || exit ${EXIT.listing}`,
+    `printf '\\0'`,
+    `${find} '(' -type b -o -type c ')' -print0 | ${each} ${call(tools, 'stat')} --printf='%t:%T  %n\\0' -- || exit ${EXIT.listing}`,
+    ...attributeList(tools, `${find} ! -type s -print0 | ${each}`),
+  ];
+}
+
+/** A file system need not have attributes: that they cannot be told is said, and fails nothing. */
+function attributeList(tools: HelperTools, forEach: string): string[] {
+  const { getfattr } = tools.start;
+  if (getfattr === undefined) return [];
+  const dump = `${getfattr.map(quote).join(' ')} -h -d -m - -e hex --absolute-names --`;
+  return [`printf '\\0'`, `${forEach} ${dump} 2>/dev/null || printf '\\0failed\\0'`];
+}
+
+/**
+ * For each place that is there 4 fields, each ended by a zero byte: number of the device, free blocks, their size, and its path; then an
+ * empty field; then for each entry of the data 4 fields: number of the device, blocks of 512 bytes, names of the file, its inode; then an
+ * empty field and the names under which all of what was there is kept aside. (stat(1): `%d`; with `-f` `%f`, `%S`. What is reserved for
+ * root counts as free: it is root who writes.)
+ */
+export function spaceScript(tools: HelperTools, places: DataPlaces): string {
+  return measuring(tools, places).join('\n');
+}
+
+function measuring(tools: HelperTools, places: DataPlaces): string[] {
+  const stat = call(tools, 'stat');
+  const all = [
+    ...new Set([...places.mounts.map(({ Destination }) => Destination), ...places.paths]),
+  ];
+  const there = (path: string, run: string): string =>
+    `if [ -e ${quote(path)} ]; then ${run} || exit ${EXIT.listing}; fi`;
+  return [
+    ...all.map((path) =>
+      there(
+        path,
+        `${stat} --printf='%d\\0' -- ${quote(path)} && ${stat} -f --printf='%f\\0%S\\0%n\\0' -- ${quote(path)}`,
+      ),
+    ),
+    `printf '\\0'`,
+    ...places.paths.map((path) =>
+      there(
+        path,
+        `${call(tools, 'find')} ${quote(path)} ${spareAside(places)} -printf '%D\\0%b\\0%n\\0%i\\0'`,
+      ),
+    ),
+    `printf '\\0'`,
+    keptAsideScript(places),
+  ];
+}
+
+function demandPaths(tools: HelperTools, places: DataPlaces): string {
+  const refuse = (path: string, why: string): string =>
+    `{ printf '%s ${why}: is the data elsewhere, or not mounted?\\n' ${quote(path)} >&2; exit ${EXIT.missing}; }`;
+  return [
+    demandNoHostMounts(places, `exit ${EXIT.hostMount}`),
+    ...places.paths.flatMap((path) => [
+      `if [ ! -e ${quote(path)} ] && [ ! -L ${quote(path)} ]; then ${refuse(path, 'is not there')}; fi`,
+      // what was never mounted looks so, and a backup of nothing is none
+      `if [ -n "$(${call(tools, 'find')} ${quote(path)} -maxdepth 0 -type d -empty)" ]; then ${refuse(path, 'is an empty folder')}; fi`,
+    ]),
+  ].join('\n');
+}
+
+/** Removes a path with all below it, but for mount points and the folders that lead to them. */
+function clear(tools: HelperTools, places: DataPlaces, path: string): string {
+  const fixed = fixedWithin(places, path);
+  const spared = [
+    ...fixed.map((one) => asPattern(one)),
+    // what is kept aside lies right below a mount point, and is below this path only where that is
+    ...asidePatterns(places, path),
+  ].map((pattern) => `! -path ${quote(pattern)}`);
+  return `${call(tools, 'find')} ${quote(path)} -depth ${spared.join(' ')} -delete`;
+}
+
+/** Runs `one | other`, and sets `first` and `second` to their exit codes: a POSIX shell tells the last one's only. */
+function pipe(one: string, other: string): string {
+  return [
+    'exec 4>&1',
+    `codes=$( { { ${one} 3>&- 4>&-; echo "first=$?" >&3; } | { ${other} >&4 3>&- 4>&-; echo "second=$?" >&3; }; } 3>&1 )`,
+    'first=2; second=2',
+    'eval "$codes"',
+  ].join('\n');
+}
+
+/** tar's code wherever it says why; when only the compressor failed, a code of its own; 137 when either was killed, which says nothing of the data. */
+function verdict(tar: string, zstd: string): string {
+  return `if [ "${tar}" = 137 ] || [ "${zstd}" = 137 ]; then exit 137; fi\nif [ "${zstd}" != 0 ] && [ "${zstd}" != 141 ]; then exit ${EXIT.compressor}; fi\nif [ "${tar}" != 0 ]; then exit "${tar}"; fi`;
+}

@@ -1,0 +1,5 @@
+/** Which engine, for messages. */
+export interface EngineName {
+  readonly name: string;
+  readonly endpoint: string;
+}

@@ -1,0 +1,46 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { StepContext } from '#drivers/core';
+import { LiftlockError } from '#kernel';
+import type { Engine } from './engine.js';
+
+/** For so long an engine that went away is waited for in all, in milliseconds: a host takes minutes to boot. */
+export const AWAY_MS = 180_000;
+const LOOK_MS = 500;
+
+/**
+ * Does something again when the engine went away under it and came back: it looks before it acts, so that it carries on where
+ * it was. An engine that this process never reached is not waited for.
+ */
+export async function despiteRestarts<T>(
+  engine: Engine,
+  context: Pick<StepContext, 'signal' | 'log'>,
+  act: () => Promise<T>,
+): Promise<T> {
+  const until = performance.now() + AWAY_MS;
+  for (;;) {
+    try {
+      return await act();
+    } catch (error) {
+      if (!isAway(error) || !engine.wasReached || context.signal.aborted) throw error;
+      context.log(`${error.message}; waiting until it is back`, 'warn');
+      if (!(await isBack(engine, context.signal, until))) throw error;
+    }
+  }
+}
+
+export function isAway(error: unknown): error is LiftlockError {
+  return error instanceof LiftlockError && error.code === 'target_unreachable';
+}
+
+async function isBack(engine: Engine, signal: AbortSignal, until: number): Promise<boolean> {
+  while (performance.now() < until) {
+    try {
+      await delay(LOOK_MS, undefined, { signal });
+      await engine.ping(signal);
+      return true;
+    } catch {
+      if (signal.aborted) return false;
+    }
+  }
+  return false;
+}

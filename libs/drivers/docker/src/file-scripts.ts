@@ -1,0 +1,69 @@
+import { posix } from 'node:path';
+import { call, quote } from './shell-words.js';
+import { fileKey } from './file-marks.js';
+import type { HelperTools } from './helper-tools.js';
+
+/** Exit codes of the scripts. */
+export const FILE_EXIT = { taken: 50, stays: 51, unpacking: 52 } as const;
+
+/** Where a file is written before it is renamed: in the same folder, so that the rename is one, under a name that is found again. */
+export function temporaryPath(path: string): string {
+  return posix.join(posix.dirname(path), `.liftlock-${fileKey(path)}`);
+}
+
+/**
+ * Standard input is a tar of the files at their temporary paths, with modes and owners: tar gives them to a file that nobody else can
+ * read yet. A file that was not ours before takes no other's place (`mv -n` is a rename that does not replace; it ends well all the same).
+ */
+export function writeFilesScript(
+  tools: HelperTools,
+  files: ReadonlyArray<{ readonly path: string; readonly isOurs: boolean }>,
+): string {
+  const rm = call(tools, 'rm');
+  const temporary = files.map(({ path }) => quote(temporaryPath(path))).join(' ');
+  const clear = `${rm} -f -- ${temporary}`;
+  // what is left of the input is taken in before the end: the sender must see an exit code, not a broken pipe
+  const fail = (code: number): string =>
+    `{ ${call(tools, 'cat')} >/dev/null; ${clear}; exit ${code}; }`;
+  return [
+    'umask 077',
+    clear,
+    `${call(tools, 'tar')} --extract --file=- --preserve-permissions --same-owner --numeric-owner ` +
+      `--no-overwrite-dir --directory=/ || ${fail(FILE_EXIT.unpacking)}`,
+    ...files.flatMap(({ path, isOurs }) => {
+      const from = quote(temporaryPath(path));
+      const move = `${call(tools, 'mv')} ${isOurs ? '-f' : '-n'} -T -- ${from} ${quote(path)}`;
+      const refuse = `{ printf '%s\\n' ${quote(path)} >&2; ${clear}; exit ${FILE_EXIT.taken}; }`;
+      return [`${move} || ${refuse}`, `if [ -e ${from} ]; then ${refuse}; fi`];
+    }),
+    syncFolders(
+      tools,
+      files.map(({ path }) => path),
+    ),
+  ].join('\n');
+}
+
+/**
+ * Removes files, finished or not, and looks that they are gone.
+ * @param folderTimes folders that get back the time of their last change
+ */
+export function removeFilesScript(
+  tools: HelperTools,
+  paths: readonly string[],
+  folderTimes: ReadonlyMap<string, string>,
+): string {
+  const all = paths.flatMap((path) => [path, temporaryPath(path)]).map(quote);
+  return [
+    `${call(tools, 'rm')} -f -- ${all.join(' ')}`,
+    `for f in ${all.join(' ')}; do if [ -e "$f" ] || [ -L "$f" ]; then printf '%s\\n' "$f" >&2; exit ${FILE_EXIT.stays}; fi; done`,
+    ...[...folderTimes].map(
+      ([folder, time]) => `${call(tools, 'touch')} -m -c -d ${quote(time)} -- ${quote(folder)}`,
+    ),
+    syncFolders(tools, paths),
+  ].join('\n');
+}
+
+function syncFolders(tools: HelperTools, paths: readonly string[]): string {
+  const folders = [...new Set(paths.map((path) => posix.dirname(path)))].map(quote).join(' ');
+  return `for d in ${folders}; do if [ -d "$d" ]; then ${call(tools, 'sync')} -f "$d"; fi; done`;
+}

@@ -1,0 +1,72 @@
+import { pipeline, Readable } from 'node:stream';
+import { buffer, text } from 'node:stream/consumers';
+import { expect, test } from 'vitest';
+import { ListThenWords, Stdout, Tail } from './frames.js';
+
+function frame(stream: number, text: string): Buffer {
+  const header = Buffer.alloc(8);
+  header.writeUInt8(stream, 0);
+  header.writeUInt32BE(Buffer.byteLength(text), 4);
+  return Buffer.concat([header, Buffer.from(text)]);
+}
+
+function read(pieces: readonly Buffer[]): { out: Promise<Buffer>; errors: Tail } {
+  const errors = new Tail();
+  const out = new Stdout(errors.add);
+  pipeline(Readable.from(pieces), out, () => undefined);
+  return { out: buffer(out), errors };
+}
+
+test('frames are taken apart wherever they are cut', async () => {
+  const all = Buffer.concat([frame(1, 'one '), frame(2, 'wrong'), frame(1, ''), frame(1, 'two')]);
+  for (let size = 1; size <= all.length; size += 1) {
+    const pieces: Buffer[] = [];
+    for (let at = 0; at < all.length; at += size) pieces.push(all.subarray(at, at + size));
+    const { out, errors } = read(pieces);
+    expect((await out).toString()).toBe('one two');
+    expect(errors.toString()).toBe('wrong');
+  }
+});
+
+test('a connection that ends in the middle of a frame is no end', async () => {
+  const all = frame(1, 'the whole of it');
+  for (const length of [3, 10, all.length - 1]) {
+    const { out } = read([all.subarray(0, length)]);
+    await expect(out).rejects.toMatchObject({ code: 'target_unreachable' });
+  }
+});
+
+const BYTES = Buffer.from('a\0b\0\0hash  b\0\0tar: b: file changed as we read it');
+const LIST = 'a\0b\0\0hash  b\0';
+const WORDS = 'tar: b: file changed as we read it';
+
+test('the words after a list are no part of it, wherever the engine cuts the stream', async () => {
+  for (let first = 0; first <= BYTES.length; first += 1) {
+    for (const second of [first, Math.min(first + 1, BYTES.length)]) {
+      const parts = new ListThenWords();
+      for (const piece of [
+        BYTES.subarray(0, first),
+        BYTES.subarray(first, second),
+        BYTES.subarray(second),
+      ])
+        parts.add(piece);
+      parts.list.end();
+      expect(await text(parts.list)).toBe(LIST);
+      expect(parts.toString()).toBe(WORDS);
+    }
+  }
+});
+
+test('a list without a word after it ends with its own last zero byte', async () => {
+  const parts = new ListThenWords();
+  parts.add(Buffer.from('a\0\0'));
+  parts.list.end();
+  expect(await text(parts.list)).toBe('a\0');
+  expect(parts.toString()).toBe('');
+});
+
+test('what a helper says that could not even begin a list is all words', () => {
+  const parts = new ListThenWords();
+  parts.add(Buffer.from('exec: no such file'));
+  expect(parts.toString()).toBe('exec: no such file');
+});

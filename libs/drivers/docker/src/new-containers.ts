@@ -1,0 +1,60 @@
+import type { StepContext } from '#drivers/core';
+import { nameOf, type ContainerInfo, type Engine } from './engine.js';
+import { filterOf } from './labels.js';
+
+/** What this upgrade made in place of the planned container, by its labels: at most one of them has the instance's name. */
+export async function newContainersOf(
+  engine: Engine,
+  context: StepContext,
+  containerId: string,
+): Promise<ContainerInfo[]> {
+  const listed = await engine.call(
+    'looking for what this upgrade made',
+    context.signal,
+    (docker, options) =>
+      docker.listContainers({
+        all: true,
+        filters: filterOf(context, 'instance', containerId),
+        ...options,
+      }),
+  );
+  const found: ContainerInfo[] = [];
+  for (const { Id } of listed) {
+    const container = await engine.inspect(Id, context.signal);
+    if (container !== undefined) found.push(container);
+  }
+  return found;
+}
+
+/**
+ * Removes a container. Named volumes stay in any case.
+ * @param volumes also the anonymous volumes that nothing else uses: never of a container whose data somebody may want.
+ */
+export async function removeContainer(
+  engine: Engine,
+  context: StepContext,
+  container: ContainerInfo,
+  volumes: 'with-volumes' | 'keep-volumes' = 'with-volumes',
+): Promise<void> {
+  await context.guard();
+  await engine.call(
+    `removing the container ${nameOf(container)}`,
+    context.signal,
+    (docker, options) =>
+      docker.getContainer(container.Id).remove({ v: volumes === 'with-volumes', ...options }),
+  );
+}
+
+export async function renameContainer(
+  engine: Engine,
+  context: StepContext,
+  container: ContainerInfo,
+  name: string,
+): Promise<void> {
+  await context.guard();
+  await engine.call(
+    `renaming the container ${nameOf(container)} to ${name}`,
+    context.signal,
+    (docker, options) => docker.getContainer(container.Id).rename({ name, ...options }),
+  );
+}

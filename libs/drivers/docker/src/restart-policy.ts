@@ -1,0 +1,198 @@
+import { z } from 'zod';
+import type { StepContext } from '#drivers/core';
+import { LiftlockError, waitFor } from '#kernel';
+import { nameOf, orMissing, type ContainerInfo, type Engine } from './engine.js';
+import { LABELS, marks } from './labels.js';
+import { removeRecordVolume, writeRecord } from './record-volume.js';
+
+const restartPolicy = z.object({
+  Name: z.string(),
+  MaximumRetryCount: z.number().optional(),
+});
+export type RestartPolicy = z.infer<typeof restartPolicy>;
+
+const NEVER: RestartPolicy = { Name: 'no', MaximumRetryCount: 0 };
+
+/**
+ * Keeps a container from being started by the engine itself. An engine that comes back (after a crash or a reboot of the
+ * host) starts what has a restart policy, also a container that was stopped by hand: then old and new would run on the same
+ * data. The policy that it had is written down before.
+ */
+export async function holdBack(
+  engine: Engine,
+  context: StepContext,
+  container: ContainerInfo,
+): Promise<void> {
+  const present = policyOf(container);
+  const recorded = await recordedPolicy(engine, context, container.Id);
+  if (recorded === undefined) {
+    // an earlier upgrade that was never taken back may have left its record, and the policy `no`
+    const before =
+      present.Name === 'no' ? await anyRecord(engine, context, container.Id) : undefined;
+    await writeRecord(engine, context, {
+      name: markName(context, container.Id),
+      labels: {
+        ...marks(context, 'mark', container.Id),
+        [LABELS.restartPolicy]: JSON.stringify(before ?? present),
+      },
+      what: 'writing down the restart policy',
+    });
+  }
+  if (present.Name !== 'no') await setPolicy(engine, context, container, NEVER);
+}
+
+/** Gives the container back the restart policy that it had before `holdBack`. */
+export async function giveBack(
+  engine: Engine,
+  context: StepContext,
+  container: ContainerInfo,
+  replacements: readonly ContainerInfo[],
+): Promise<boolean> {
+  const wanted = await policyBefore(engine, context, container, replacements);
+  const present = policyOf(container);
+  if (
+    wanted.Name === present.Name &&
+    (wanted.MaximumRetryCount ?? 0) === (present.MaximumRetryCount ?? 0)
+  )
+    return false;
+  await setPolicy(engine, context, container, wanted);
+  return true;
+}
+
+/** Before an update of a new container that is taken away: it is never to start by itself again. */
+export async function neverRestart(
+  engine: Engine,
+  context: StepContext,
+  container: ContainerInfo,
+): Promise<void> {
+  if (policyOf(container).Name !== 'no') await setPolicy(engine, context, container, NEVER);
+}
+
+/** The policy from before the stop: as recorded; else as a new container's label repeats it; else what it is now. */
+export async function policyBefore(
+  engine: Engine,
+  context: StepContext,
+  container: ContainerInfo,
+  replacements: readonly ContainerInfo[] = [],
+): Promise<RestartPolicy> {
+  const recorded = await recordedPolicy(engine, context, container.Id);
+  if (recorded !== undefined) return recorded;
+  const repeated = replacements
+    .map((one) => parsePolicy(one.Config.Labels[LABELS.restartPolicy]))
+    .find((policy) => policy !== undefined);
+  return repeated ?? policyOf(container);
+}
+
+/** The record is of no use any more: the container is as it was before, or gone. */
+export async function removeRecord(
+  engine: Engine,
+  context: StepContext,
+  containerId: string,
+): Promise<boolean> {
+  const there = await recordedPolicy(engine, context, containerId);
+  if (there === undefined) return false;
+  const what = 'removing the record of the restart policy';
+  await removeRecordVolume(engine, context, markName(context, containerId), what);
+  return true;
+}
+
+/** When this upgrade began to hold it back, in milliseconds since 1970, cut to whole seconds: what it stops, it stops after that. */
+export async function heldBackAt(
+  engine: Engine,
+  context: StepContext,
+  containerId: string,
+): Promise<number | undefined> {
+  const record = await recordOf(engine, context, containerId);
+  // a field of the API that the client's types leave out
+  const { CreatedAt } = (record ?? {}) as { CreatedAt?: string };
+  return CreatedAt === undefined ? undefined : Date.parse(CreatedAt);
+}
+
+async function recordedPolicy(
+  engine: Engine,
+  context: StepContext,
+  containerId: string,
+): Promise<RestartPolicy | undefined> {
+  const record = await recordOf(engine, context, containerId);
+  return parsePolicy(record?.Labels?.[LABELS.restartPolicy]);
+}
+
+function recordOf(engine: Engine, context: StepContext, containerId: string) {
+  return orMissing(
+    engine.call('reading the record of the restart policy', context.signal, (docker, options) =>
+      docker.getVolume(markName(context, containerId)).inspect({ ...options }),
+    ),
+  );
+}
+
+async function anyRecord(
+  engine: Engine,
+  context: StepContext,
+  containerId: string,
+): Promise<RestartPolicy | undefined> {
+  const { Volumes } = await engine.call(
+    'looking for records of the restart policy',
+    context.signal,
+    (docker, options) =>
+      docker.listVolumes({
+        filters: { label: [`${LABELS.role}=mark`, `${LABELS.of}=${containerId}`] },
+        ...options,
+      }),
+  );
+  return (Volumes ?? [])
+    .map((volume) => parsePolicy(volume.Labels?.[LABELS.restartPolicy]))
+    .find((policy) => policy !== undefined);
+}
+
+function markName(context: StepContext, containerId: string): string {
+  return `liftlock-mark-${context.upgrade}-${containerId.slice(0, 12)}`;
+}
+
+function policyOf(container: ContainerInfo): RestartPolicy {
+  const policy = container.HostConfig.RestartPolicy;
+  // the engine answers an empty name for what was made without one
+  return { ...policy, Name: policy?.Name === undefined || policy.Name === '' ? 'no' : policy.Name };
+}
+
+function parsePolicy(text: string | undefined): RestartPolicy | undefined {
+  if (text === undefined) return undefined;
+  try {
+    return restartPolicy.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined; // a label that someone else wrote
+  }
+}
+
+async function setPolicy(
+  engine: Engine,
+  context: StepContext,
+  container: ContainerInfo,
+  policy: RestartPolicy,
+): Promise<void> {
+  await context.guard();
+  const what = `the restart policy of ${nameOf(container)} is changed`;
+  const outcome = await waitFor(
+    async () => {
+      try {
+        await engine.call('changing the restart policy', context.signal, (docker, options) =>
+          docker.getContainer(container.Id).update({ RestartPolicy: policy, ...options }),
+        );
+        return 'changed' as const;
+      } catch (error) {
+        return isJustEnding(error) ? false : LiftlockError.from(error);
+      }
+    },
+    { what, deadlineMs: ENDING_MS, everyMs: 100, signal: context.signal },
+  );
+  if (outcome !== 'changed') throw outcome;
+}
+
+/** How long an engine may take to find out that a container has ended. */
+const ENDING_MS = 10_000;
+
+/** Its process has ended, or its shim with it, and the engine does not know it yet: in a moment it will change the policy of a container that stands still. */
+function isJustEnding(error: unknown): boolean {
+  return (
+    error instanceof Error && /cannot update a stopped container|ttrpc: closed/i.test(error.message)
+  );
+}

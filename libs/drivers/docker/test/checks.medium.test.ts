@@ -1,0 +1,355 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type Docker from 'dockerode';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { check as checkSchema, type ActionOutput } from '#contracts';
+import type { Driver } from '#drivers/core';
+import { dockerDriver } from '#drivers/docker';
+import { freePort } from '#fleet';
+import { LiftlockError, waitFor } from '#kernel';
+import { cleanUp, openEngine } from '../../../../test/support/engine-client.js';
+import { importImage, serviceImage } from '../../../../test/support/service-image.js';
+import { contextOf } from '../../../../test/support/step-context.js';
+
+const PREFIX = 'dkchk';
+const REFERENCE = 'liftlock-test-checks:1.0';
+let docker: Docker;
+let endpoint: string;
+let driver: Driver;
+let image: string;
+let healthImage: string;
+
+beforeAll(async () => {
+  ({ docker, endpoint } = await openEngine());
+  driver = await dockerDriver();
+  image = await serviceImage(docker, REFERENCE, '1.0');
+  healthImage = await importImage(docker, 'liftlock-test-health:1.0', [
+    'ENV PATH=/bin',
+    'CMD ["/bin/sleep", "600"]',
+    'HEALTHCHECK --interval=100ms --retries=2 CMD ["/bin/cat", "/tmp/healthy"]',
+  ]);
+});
+afterEach(() => cleanUp(docker, PREFIX));
+afterAll(async () => {
+  await driver?.close();
+  for (const id of [image, healthImage]) await docker.getImage(id).remove({ force: true });
+});
+
+interface Running {
+  readonly name: string;
+  readonly container: Docker.Container;
+}
+
+async function run(script: string, settings: object = {}): Promise<Running> {
+  const name = `${PREFIX}-${Math.random().toString(36).slice(2, 10)}`;
+  const container = await docker.createContainer({
+    name,
+    Image: image,
+    Cmd: ['sh', '-c', script],
+    StopTimeout: 1,
+    ...settings,
+  });
+  await container.start();
+  return { name, container };
+}
+
+type Asked = { readonly type: string } & Readonly<Record<string, unknown>>;
+type Output = ActionOutput<'instance.check'>;
+
+function check(name: string, asked: Asked, more: { imageId?: string } = {}): Promise<Output> {
+  const input = { deadlineSeconds: 20, intervalMs: 50, ...asked };
+  return driver.checks.check(contextOf(endpoint), {
+    container: name,
+    check: checkSchema.parse(input),
+    ...more,
+  });
+}
+
+async function failureOf(attempt: Promise<unknown>): Promise<LiftlockError> {
+  return attempt.then(
+    (value) => {
+      throw new Error(`it passed: ${JSON.stringify(value)}`);
+    },
+    (error: unknown) => LiftlockError.from(error),
+  );
+}
+
+const exec = async (container: Docker.Container, ...command: string[]): Promise<void> => {
+  const made = await container.exec({ Cmd: command, AttachStdout: true });
+  const stream = await made.start({});
+  stream.resume();
+  await waitFor(async () => (await made.inspect()).ExitCode === 0, {
+    what: command.join(' '),
+    deadlineMs: 60_000,
+  });
+};
+
+describe('the log', () => {
+  test('is looked at until all patterns are there, on either output', async () => {
+    const { name } = await run('echo one; sleep 1; echo "two 42" >&2; sleep 600');
+    const { detail, looks } = await check(name, { type: 'log', patterns: ['^one$', 'two \\d+'] });
+    expect(detail).toContain('two \\d+');
+    expect(looks).toBeGreaterThan(1);
+  });
+
+  test('of an earlier start does not count', async () => {
+    const first = '[ -e /tmp/second ] || echo ready; touch /tmp/second; exec sleep 600';
+    const { name, container } = await run(first);
+    await check(name, { type: 'log', patterns: ['ready'] });
+    await container.restart({ t: 0 });
+    const error = await failureOf(
+      check(name, { type: 'log', patterns: ['ready'], deadlineSeconds: 1 }),
+    );
+    expect(error).toMatchObject({ code: 'check_failed' });
+    expect(error.message).toContain('not in the log yet: ready');
+  });
+
+  test('with a line that must not be there fails at once, and is quoted', async () => {
+    const { name } = await run('echo starting; sleep 1; echo "FATAL: no licence"; sleep 600');
+    const asked = { patterns: ['never'], failPatterns: ['FATAL'], deadlineSeconds: 3600 };
+    const error = await failureOf(check(name, { type: 'log', ...asked }));
+    expect(error.code).toBe('check_failed');
+    expect(error.message).toContain('FATAL: no licence');
+  });
+
+  test('that has a terminal, or lines of JSON, is read all the same', async () => {
+    const { name } = await run(`echo '{"a":1}'; sleep 600`, { Tty: true });
+    const { detail } = await check(name, { type: 'log', patterns: ['^\\{"a":1\\}'] });
+    expect(detail).toContain('found');
+  });
+});
+
+describe('over the network', () => {
+  let server: Server;
+  let answers: Array<[number, string]>;
+  let url: string;
+  beforeAll(async () => {
+    server = createServer((_request, response) => {
+      const [status, body] = (answers.length > 1 ? answers.shift() : answers[0]) ?? [500, ''];
+      response.writeHead(status).end(body);
+    });
+    await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  });
+  afterAll(() => void server.close());
+
+  test('http passes with its status and body, after answers that were not yet right', async () => {
+    const { name } = await run('sleep 600');
+    answers = [
+      [503, ''],
+      [200, 'version 1.0'],
+      [200, 'version 2.0'],
+    ];
+    const { looks } = await check(name, { type: 'http', url, body: 'version 2' });
+    expect(looks).toBe(3);
+  });
+
+  test('http that goes on being wrong fails with what was seen last', async () => {
+    const { name } = await run('sleep 600');
+    answers = [[500, 'broken']];
+    const error = await failureOf(check(name, { type: 'http', url, deadlineSeconds: 2 }));
+    expect(error).toMatchObject({ code: 'check_failed' });
+    expect(error.message).toMatch(/answered 500, not 200/);
+    answers = [[200, 'version 1.0']];
+    const body = await failureOf(
+      check(name, { type: 'http', url, body: 'version 2', deadlineSeconds: 2 }),
+    );
+    expect(body.message).toContain('version 1.0');
+  });
+
+  test('http to where nobody listens, and to one who never answers, fails at the deadline', async () => {
+    const { name } = await run('sleep 600');
+    const nobody = `http://127.0.0.1:${await freePort()}/`;
+    const refused = await failureOf(check(name, { type: 'http', url: nobody, deadlineSeconds: 2 }));
+    expect(refused.message).toContain('ECONNREFUSED');
+    const mute = createServer(() => undefined);
+    await new Promise<void>((resolve) => void mute.listen(0, '127.0.0.1', resolve));
+    const silent = `http://127.0.0.1:${(mute.address() as AddressInfo).port}/`;
+    const late = await failureOf(check(name, { type: 'http', url: silent, deadlineSeconds: 1 }));
+    expect(late.message).toContain('no answer in time');
+    mute.closeAllConnections();
+    mute.close();
+  });
+
+  test('a real service behind a published port is seen, once it listens', async () => {
+    const port = await freePort();
+    const { name } = await run('sleep 1; exec serve', {
+      ExposedPorts: { '8080/tcp': {} },
+      HostConfig: {
+        PortBindings: { '8080/tcp': [{ HostIp: '127.0.0.1', HostPort: String(port) }] },
+      },
+    });
+    const url = `http://127.0.0.1:${port}/`;
+    const { looks } = await check(name, { type: 'http', url, body: '^1\\.0$' });
+    expect(looks).toBeGreaterThan(1);
+  });
+
+  test('tcp passes when something listens, and names what does not', async () => {
+    const { name } = await run('sleep 600');
+    const { port } = server.address() as AddressInfo;
+    await check(name, { type: 'tcp', host: '127.0.0.1', port });
+    const free = await freePort();
+    const error = await failureOf(
+      check(name, { type: 'tcp', host: '127.0.0.1', port: free, deadlineSeconds: 2 }),
+    );
+    expect(error.message).toContain(`127.0.0.1:${free}`);
+  });
+
+  test('it counts only after its stable time without a miss', async () => {
+    const { name } = await run('sleep 600');
+    answers = [
+      [200, ''],
+      [200, ''],
+      [503, ''],
+      [200, ''],
+    ];
+    const { looks } = await check(name, { type: 'http', url, stableSeconds: 0.5 });
+    expect(looks).toBeGreaterThan(5);
+    answers = Array.from({ length: 100 }, (_, i) => [i % 3 === 2 ? 503 : 200, '']);
+    const error = await failureOf(
+      check(name, { type: 'http', url, stableSeconds: 0.5, deadlineSeconds: 1.5 }),
+    );
+    expect(error.message).toMatch(/did not pass within 1.5 s/);
+  });
+});
+
+describe('the container', () => {
+  test('its own health check is waited for', async () => {
+    const { name, container } = await run('', { Image: healthImage, Cmd: ['sleep', '600'] });
+    const error = await failureOf(check(name, { type: 'health', deadlineSeconds: 1 }));
+    expect(error.message).toMatch(/unhealthy|starting/);
+    await exec(container, 'touch', '/tmp/healthy');
+    expect((await check(name, { type: 'health' })).detail).toContain('healthy');
+  });
+
+  test('without a health check of its own is said at once', async () => {
+    const { name } = await run('sleep 600');
+    const error = await failureOf(check(name, { type: 'health' }));
+    expect(error.message).toContain('HEALTHCHECK');
+  });
+
+  test('a command that prints what failing looks like fails at once, in its own words, long before the deadline', async () => {
+    const { name } = await run('sleep 600');
+    const print = (text: string, stream = 1): object => ({
+      type: 'command',
+      command: ['sh', '-c', `printf '%s' '${text}' >&${stream}; exit 1`],
+      failPatterns: ['upgrade failed$', '^Error'],
+      deadlineSeconds: 600,
+    });
+    const said = print('starting\nsts[64]: Directory upgrade failed\nwaiting');
+    const error = await failureOf(check(name, said as never));
+    expect(error).toMatchObject({ code: 'check_failed', retryable: false });
+    expect(error.message).toMatch(/says that it failed: sts\[64\]: Directory upgrade failed$/);
+    const other = await failureOf(check(name, print('Error: no disk', 2) as never));
+    expect(other.message).toContain('Error: no disk');
+  });
+
+  test('a command inside counts by its exit code and what it prints', async () => {
+    const { name, container } = await run('sleep 600');
+    const waits = check(name, { type: 'command', command: ['cat', '/tmp/now'], stdout: '^yes' });
+    await exec(container, 'sh', '-c', 'echo yes > /tmp/now');
+    await waits;
+    await check(name, { type: 'command', command: ['sh', '-c', 'exit 7'], exitCode: 7 });
+    const error = await failureOf(
+      check(name, { type: 'command', command: ['ls', '/none'], deadlineSeconds: 2 }),
+    );
+    expect(error.message).toMatch(/ended with 1, not 0.*\/none/);
+    const unknown = await failureOf(
+      check(name, { type: 'command', command: ['no-such-program'], deadlineSeconds: 2 }),
+    );
+    expect(unknown).toMatchObject({ code: 'check_failed' });
+    expect(unknown.message).toContain('no-such-program');
+  });
+
+  test('that ends at once is named with its exit code and its last lines, long before the deadline', async () => {
+    const { name } = await run('echo first; echo "no licence"; exit 3');
+    const error = await failureOf(check(name, { type: 'running', deadlineSeconds: 3600 }));
+    expect(error).toMatchObject({ code: 'container_exited' });
+    expect(error.message).toMatch(new RegExp(`${name} ended with exit code 3.*no licence`));
+    expect(error.details?.['log']).toEqual(['first', 'no licence']);
+  });
+
+  test('that restarts in a loop is named long before the deadline', async () => {
+    const { name } = await run('echo "cannot open the database"; exit 1', {
+      HostConfig: { RestartPolicy: { Name: 'always', MaximumRetryCount: 0 } },
+    });
+    const error = await failureOf(
+      check(name, { type: 'http', url: 'http://127.0.0.1:1/', deadlineSeconds: 3600 }),
+    );
+    expect(error).toMatchObject({ code: 'container_exited' });
+    expect(error.message).toMatch(/after \d+ restarts.*cannot open the database/);
+  });
+
+  test('that was started anew between two looks begins its stable time again', async () => {
+    // by its restart policy: a look that comes too early finds it restarting, and not ended
+    const restarts = { RestartPolicy: { Name: 'always' } };
+    // any other signal is no wish of a person that it should stop
+    const settings = { HostConfig: restarts, StopSignal: 'SIGTERM' };
+    const { name, container } = await run('trap "exit 0" HUP; sleep 600 & wait', settings);
+    const first = (await container.inspect()).State.StartedAt;
+    const restart = async (): Promise<void> => {
+      // the look that this is seen in takes longer than the stable time
+      await delay(2500);
+      await container.kill({ signal: 'HUP' });
+      const isAnew = async (): Promise<boolean> => {
+        const { Running, StartedAt } = (await container.inspect()).State;
+        return Running && StartedAt !== first;
+      };
+      await waitFor(isAnew, { what: `${name} runs again`, deadlineMs: 60_000 });
+    };
+    let restarted: Promise<void> | undefined;
+    const answer = createServer((_request, response) => {
+      // it is away only while nobody looks
+      restarted ??= restart();
+      restarted.then(
+        () => response.end('ok'),
+        () => response.destroy(),
+      );
+    });
+    await new Promise<void>((resolve) => void answer.listen(0, '127.0.0.1', resolve));
+    const url = `http://127.0.0.1:${(answer.address() as AddressInfo).port}/`;
+    await check(name, { type: 'http', url, stableSeconds: 2, intervalMs: 500 });
+    const { StartedAt } = (await container.inspect()).State;
+    expect(StartedAt).not.toBe(first);
+    expect(Date.now() - Date.parse(StartedAt)).toBeGreaterThanOrEqual(2000);
+    answer.closeAllConnections();
+    answer.close();
+  });
+
+  test('that runs another image than was planned does not pass, however well it answers', async () => {
+    const { name } = await run('sleep 600');
+    const asked = { type: 'running', deadlineSeconds: 2 };
+    await check(name, asked, { imageId: image });
+    const error = await failureOf(check(name, asked, { imageId: healthImage }));
+    expect(error.message).toContain(`it runs the image ${image}, not ${healthImage}`);
+    const gone = await failureOf(check(`${PREFIX}-none`, asked));
+    expect(gone.message).toContain('there is no container');
+  });
+
+  test('is drift as soon as it is not the one that was planned', async () => {
+    const { name, container } = await run('sleep 600');
+    const planned = { container: name, containerId: container.id, imageId: image, running: true };
+    const context = contextOf(endpoint);
+    await driver.checks.assertUnchanged(context, planned);
+    await container.stop({ t: 0 });
+    const stopped = await failureOf(driver.checks.assertUnchanged(context, planned));
+    expect(stopped).toMatchObject({ code: 'drift' });
+    expect(stopped.message).toContain('running was true, is false');
+    await container.remove();
+    const gone = await failureOf(driver.checks.assertUnchanged(context, planned));
+    expect(gone.message).toContain('it is gone');
+  });
+
+  test('a check that is called back ends with the reason, at once', async () => {
+    const { name } = await run('sleep 600');
+    const abort = new AbortController();
+    const reason = new LiftlockError('revoked', 'the attempt was called back');
+    const attempt = driver.checks.check(contextOf(endpoint, { signal: abort.signal }), {
+      container: name,
+      check: checkSchema.parse({ type: 'log', patterns: ['never'], deadlineSeconds: 3600 }),
+    });
+    abort.abort(reason);
+    expect(await failureOf(attempt)).toBe(reason);
+  });
+});

@@ -1,0 +1,258 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import type { Driver } from '#drivers/core';
+import { dockerDriver } from '#drivers/docker';
+import { waitFor } from '#kernel';
+import { newFolder, treeDigest } from '../../../../test/support/data-tree.js';
+import { cleanUp } from '../../../../test/support/engine-client.js';
+import { OwnEngine } from '../../../../test/support/own-engine.js';
+import { serviceImage } from '../../../../test/support/service-image.js';
+import {
+  contextFor,
+  failureOf,
+  observe,
+  startWithData,
+  targetOf,
+  type FarContainer,
+} from './far-engine.js';
+
+const PREFIX = 'dkaway';
+const IMAGE = 'liftlock-test-away:1.0';
+
+let own: OwnEngine;
+let image: string;
+let driver: Driver;
+const folders: string[] = [];
+
+beforeAll(async () => {
+  own = await OwnEngine.start();
+  image = await serviceImage(own.docker, IMAGE, '1.0');
+});
+beforeEach(async () => {
+  driver = await dockerDriver();
+  return async () => {
+    await driver.close();
+    await cleanUp(own.docker, PREFIX);
+    for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+  };
+});
+afterAll(() => own?.stop());
+
+const context = (more: object = {}): ReturnType<typeof contextFor> => ({
+  ...contextFor(targetOf(own.host)),
+  signal: AbortSignal.timeout(110_000),
+  ...more,
+});
+
+async function start(name: string): Promise<FarContainer> {
+  const made = await startWithData(own.docker, `${PREFIX}-${name}`, image);
+  folders.push(made.folder);
+  writeFileSync(join(made.folder, 'large'), randomBytes(16 * 1024 * 1024));
+  return made;
+}
+
+/** Kills the engine at the nth question of the guard, right before something is changed; it comes back a moment later. */
+function killAt(question: number): { guard: () => Promise<void>; back: () => Promise<void> } {
+  let asked = 0;
+  let back = Promise.resolve();
+  return {
+    back: () => back,
+    guard: async () => {
+      asked += 1;
+      if (asked !== question) return;
+      await own.kill9();
+      back = own.comeBack();
+      back.catch(() => undefined);
+    },
+  };
+}
+
+test.each([1, 2, 3])(
+  'killed before change %i of stop and replace, the engine is waited for, and each happens once',
+  async (question) => {
+    const one = await start(`change-${question}`);
+    const { upgrade } = context();
+    for (const token of [1, 2]) {
+      const { guard, back } = killAt(question);
+      const attempt = context({ upgrade, token, guard });
+      if (token === 1) await driver.instances.stop(attempt, one);
+      else
+        await driver.instances.replace(attempt, {
+          ...one,
+          image: { reference: IMAGE, id: image },
+          env: {},
+        });
+      await back();
+      if (question <= 2)
+        expect(attempt.lines.join()).toMatch(
+          /engine of far .*does not answer.*waiting until it is back/i,
+        );
+    }
+    const listed = await own.docker.listContainers({ all: true });
+    const ours = listed.filter(({ Names }) =>
+      Names.some((name) => name.startsWith(`/${one.container}`)),
+    );
+    expect(ours.map(({ Names, State }) => `${Names[0]} ${State}`).toSorted()).toEqual([
+      `/${one.container} running`,
+      `/${one.keptName} exited`,
+    ]);
+  },
+);
+
+test('killed in mid-snapshot and mid-restore, the next attempt finds the engine and the data is exact', async () => {
+  const one = await start('data');
+  await own.docker.getContainer(one.containerId).stop();
+  const digest = treeDigest(one.folder);
+  const stream = await driver.data.read(context(), one);
+  let back: Promise<void> | undefined;
+  const cut = await failureOf(
+    (async () => {
+      for await (const _chunk of stream) {
+        if (back !== undefined) continue;
+        await own.kill9();
+        back = own.comeBack();
+      }
+      throw new Error('it was not cut off');
+    })(),
+  );
+  expect(cut.retryable, cut.message).toBe(true);
+  expect(cut.message).toMatch(/far|dkaway-data/);
+  const archive = await buffer(await driver.data.read(context({ token: 2 }), one));
+  await back;
+  rmSync(join(one.folder, 'large'));
+  async function* killing(): AsyncGenerator<Buffer> {
+    yield archive.subarray(0, archive.length >> 1);
+    await own.kill9();
+    back = own.comeBack();
+    yield archive.subarray(archive.length >> 1);
+  }
+  const half = await failureOf(driver.data.write(context(), one, Readable.from(killing())));
+  expect(half.retryable, half.message).toBe(true);
+  await driver.data.write(context({ token: 2 }), one, Readable.from([archive]));
+  await back;
+  expect(treeDigest(one.folder)).toBe(digest);
+});
+
+test('time without the engine does not count for a check', async () => {
+  const one = await start('check');
+  await observe(driver, targetOf(own.host));
+  await own.docker.getContainer(one.containerId).update({ RestartPolicy: { Name: 'always' } });
+  await own.kill9();
+  const attempt = driver.checks.check(context(), {
+    ...one,
+    check: {
+      ...{ type: 'command', command: ['cat', '/srv/index.html'], exitCode: 0, failPatterns: [] },
+      ...{ deadlineSeconds: 2, intervalMs: 100, stableSeconds: 0 },
+    },
+  });
+  const [{ detail }] = await Promise.all([attempt, own.comeBack()]);
+  expect(detail).toContain('ended with 0');
+});
+
+const FOREVER = [
+  '/bin/busybox',
+  'sh',
+  '-c',
+  'trap "exit 0" TERM; while :; do sleep 1 & wait $!; done',
+];
+const running = (stableSeconds: number) => ({
+  ...{ type: 'running' as const, deadlineSeconds: 20, intervalMs: 100, stableSeconds },
+});
+
+async function startWith(name: string, policy: string, command: string[]): Promise<FarContainer> {
+  const container = `${PREFIX}-${name}`;
+  const made = await own.docker.createContainer({
+    ...{ name: container, Image: image, Entrypoint: [], Cmd: command },
+    HostConfig: { RestartPolicy: { Name: policy }, NetworkMode: 'none' },
+  });
+  await made.start();
+  return { container, containerId: made.id, keptName: '', paths: [], folder: '' };
+}
+
+test.each(['SIGKILL of the engine', 'a reboot'])(
+  '%s takes down what has no restart policy, or none that counts: the check starts it; what ended by itself stays ended',
+  async (how) => {
+    const name = how === 'a reboot' ? 'reboot' : 'kill';
+    const down = [
+      await startWith(`${name}-no`, 'no', FOREVER),
+      await startWith(`${name}-unless`, 'unless-stopped', FOREVER),
+      await startWith(`${name}-always`, 'always', FOREVER),
+      await startWith(`${name}-deaf`, 'no', ['/bin/busybox', 'sleep', '3600']),
+    ];
+    const before = await startWith(`${name}-before`, 'no', ['/bin/busybox', 'sh', '-c', 'exit 7']);
+    const meanwhile = await startWith(`${name}-meanwhile`, 'no', [
+      ...['/bin/busybox', 'sh', '-c', 'sleep 2; exit 9'],
+    ]);
+    const check = (one: FarContainer, stableSeconds = 0): Promise<{ detail: string }> =>
+      driver.checks.check(context(), { ...one, check: running(stableSeconds) });
+    await check(down[0] ?? before);
+    await own.kill9();
+    const late = own.docker.getContainer(meanwhile.containerId);
+    if (name === 'kill') {
+      const { Pid } = JSON.parse(
+        readFileSync(
+          join(own.dataFolder, 'containers', meanwhile.containerId, 'config.v2.json'),
+          'utf8',
+        ),
+      ).State as { Pid: number };
+      await waitFor(() => !existsSync(`/proc/${Pid}`), { what: 'its end', deadlineMs: 60_000 });
+      await own.comeBack();
+    } else await own.reboot();
+    for (const one of down) expect((await check(one)).detail, one.container).toContain('running');
+    const ended = await failureOf(check(before));
+    expect([ended.code, ended.message]).toEqual([
+      'container_exited',
+      expect.stringContaining('exit code 7'),
+    ]);
+    if (name === 'kill') {
+      const error = await failureOf(check(meanwhile));
+      expect(error.message).toContain('exit code 9');
+      expect((await late.inspect()).State.Status).toBe('exited');
+    }
+    // started once by us, it is as any other: an end of its own is told
+    await own.docker.getContainer(down[0]?.containerId ?? '').stop();
+    expect((await failureOf(check(down[0] ?? before))).code).toBe('container_exited');
+  },
+);
+
+test('an engine that takes the question and never answers is waited for no longer than the asker may wait', async () => {
+  const folder = newFolder();
+  folders.push(folder);
+  const socket = join(folder, 'docker.sock');
+  // no real engine falls silent after its first word
+  const silent = createServer((request, response) => {
+    if (request.url?.endsWith('/_ping')) response.setHeader('api-version', '1.43').end();
+  });
+  await new Promise<void>((listening) => silent.listen(socket, listening));
+  const error = await failureOf(
+    driver.instances.observe(
+      { target: targetOf(`unix://${socket}`), containers: [], images: [] },
+      AbortSignal.timeout(1_000),
+    ),
+  );
+  expect(error.code, error.message).toBe('timeout');
+  silent.closeAllConnections();
+  silent.close();
+});
+
+test('an answer that is cut off after its head is an engine that went away, not one that is waited for', async () => {
+  const folder = newFolder();
+  folders.push(folder);
+  const socket = join(folder, 'docker.sock');
+  // no real engine can be killed at that very moment
+  const cutting = createServer((request, response) => {
+    if (request.url?.endsWith('/_ping'))
+      return void response.setHeader('api-version', '1.43').end();
+    response.writeHead(200, { 'content-length': '1000' }).write('{"Id":');
+    setTimeout(() => response.destroy(), 20);
+  });
+  await new Promise<void>((listening) => cutting.listen(socket, listening));
+  const error = await failureOf(observe(driver, targetOf(`unix://${socket}`)));
+  expect(error.code, error.message).toBe('target_unreachable');
+  cutting.close();
+});

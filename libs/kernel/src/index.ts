@@ -1,0 +1,16 @@
+export { assertNever } from './assert-never.js';
+export { systemClock, type Clock } from './clock.js';
+export { canonicalJson, digestOf, writeCanonicalJson } from './digest.js';
+export {
+  ERROR_CODES,
+  errorCodes,
+  isErrorCode,
+  type ErrorClass,
+  type ErrorCode,
+  type StepVerdict,
+} from './error-codes.js';
+export { systemIds, type IdPrefix, type IdSource } from './ids.js';
+export { LiftlockError, type ErrorOptions, type ErrorShape, type Issue } from './liftlock-error.js';
+export { mebibytes } from './mebibytes.js';
+export { waitFor, type WaitOptions } from './wait.js';
+export { TransferReport } from './transfer-report.js';

@@ -1,0 +1,124 @@
+import { once } from 'node:events';
+import http, { type ClientRequest, type IncomingMessage } from 'node:http';
+import https from 'node:https';
+import { LiftlockError } from '#kernel';
+import { Answer } from './answer.js';
+import { ProgressWatch } from './progress-watch.js';
+import type { RateLimit } from './rate-limit.js';
+
+/** Where a body's bytes go. */
+export interface BodySink {
+  /** @returns false when no more is wanted: the registry has answered already, and the answer says why. */
+  write(chunk: Uint8Array): Promise<boolean>;
+}
+
+export interface Body {
+  /** Bytes that `pump` writes, no more and no less. */
+  readonly length: number;
+  /** Writes all of it; what it throws ends the request. */
+  readonly pump: (sink: BodySink) => Promise<void>;
+}
+
+export interface ExchangeRequest {
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  readonly url: URL;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Buffer | Body;
+  readonly agent: http.Agent | https.Agent;
+  readonly signal?: AbortSignal | undefined;
+  /** Milliseconds without progress after which it is given up. */
+  readonly stallMs: number;
+  /** What all bytes of bodies, both ways, are held down to. */
+  readonly limits?: readonly RateLimit[];
+}
+
+/** One request and its answer over node:http(s), without following, signing in or trying again. */
+export async function exchange(request: ExchangeRequest): Promise<Answer> {
+  request.signal?.throwIfAborted();
+  const { body } = request;
+  const length =
+    body === undefined ? undefined : Buffer.isBuffer(body) ? body.byteLength : body.length;
+  const needsLength = body === undefined && !['GET', 'HEAD', 'DELETE'].includes(request.method);
+  const headers = {
+    'user-agent': 'liftlock',
+    ...request.headers,
+    ...(length === undefined ? {} : { 'content-length': String(length) }),
+    ...(needsLength ? { 'content-length': '0' } : {}),
+  };
+  const options = { method: request.method, agent: request.agent, headers };
+  const call =
+    request.url.protocol === 'https:'
+      ? https.request(request.url, options)
+      : http.request(request.url, options);
+  const watch = new ProgressWatch(request.stallMs, (error) => call.destroy(error));
+  const abort = (): void => void call.destroy(reasonOf(request.signal));
+  request.signal?.addEventListener('abort', abort, { once: true });
+  call.once('close', () => {
+    watch.stop();
+    request.signal?.removeEventListener('abort', abort);
+  });
+  const answered = response(call);
+  try {
+    if (body === undefined) call.end();
+    else if (Buffer.isBuffer(body)) call.end(body);
+    else
+      await Promise.race([
+        pump(call, request, body, answered, watch),
+        answered.then(() => undefined),
+      ]);
+    const message = await answered;
+    const limited =
+      request.limits === undefined ? undefined : (bytes: number) => throttle(request, bytes);
+    return new Answer(call, message, watch, limited);
+  } catch (error) {
+    call.destroy();
+    throw request.signal?.aborted === true ? reasonOf(request.signal) : error;
+  }
+}
+
+function reasonOf(signal: AbortSignal | undefined): Error {
+  const reason: unknown = signal?.reason;
+  return reason instanceof Error ? reason : new LiftlockError('revoked', 'it was called back');
+}
+
+function response(call: ClientRequest): Promise<IncomingMessage> {
+  const answered = new Promise<IncomingMessage>((resolve, reject) => {
+    call.once('response', resolve);
+    call.on('error', reject);
+    call.once('close', () => reject(new Error('the connection was closed before an answer')));
+  });
+  // while the body is written nobody looks at it
+  answered.catch(() => undefined);
+  return answered;
+}
+
+async function pump(
+  call: ClientRequest,
+  request: ExchangeRequest,
+  body: Body,
+  answered: Promise<IncomingMessage>,
+  watch: ProgressWatch,
+): Promise<void> {
+  let over = false;
+  const stop = (): void => void (over = true);
+  answered.then(stop, stop);
+  let written = 0;
+  await body.pump({
+    async write(chunk) {
+      if (over) return false;
+      written += chunk.byteLength;
+      if (request.limits !== undefined) await throttle(request, chunk.byteLength);
+      watch.moved(chunk.byteLength);
+      if (!call.write(chunk)) await Promise.race([once(call, 'drain'), answered]);
+      return !over;
+    },
+  });
+  if (over) return;
+  if (written !== body.length)
+    throw new Error(`a body of ${body.length} bytes ended after ${written}`);
+  call.end();
+}
+
+async function throttle({ limits, signal }: ExchangeRequest, bytes: number): Promise<void> {
+  for (const limit of limits ?? []) await limit.pass(bytes, signal);
+}

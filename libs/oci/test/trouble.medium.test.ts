@@ -1,0 +1,239 @@
+import { describe, expect, test } from 'vitest';
+import { waitFor } from '#kernel';
+import { Copier, Registries, RegistrySource, type CopyJob } from '#oci';
+import { image, index, layer } from './support/images.js';
+import {
+  BLOB,
+  copy,
+  expectWhole,
+  first,
+  registries,
+  source,
+  target,
+  UPLOAD,
+  useOddRegistries,
+} from './support/odd-pair.js';
+import type { Call, Order } from './support/odd-registry.js';
+
+useOddRegistries();
+
+describe('requests', () => {
+  test('a cold copy of n blobs takes at most 3n+3 at the target, a warm one at most 2', async () => {
+    const one = image({ layers: [1, 2, 3, 4, 5].map((size) => layer(size * 1_000)) });
+    await copy(one);
+    expectWhole(one);
+    expect(target.calls.length).toBeLessThanOrEqual(3 * one.blobs.length + 3);
+    target.calls.length = 0;
+    expect(await copy(one)).toMatchObject({ found: 'there', bytes: 0 });
+    expect(target.calls.length).toBeLessThanOrEqual(2);
+  });
+
+  test('a blob that another repository of the target has is mounted, without being asked for', async () => {
+    const one = image();
+    const copier = new Copier();
+    source.hold('app', one, 'v1');
+    const from = new RegistrySource(
+      registries.repository({ registry: source.host, repository: 'app' }),
+    );
+    const to = (repository: string): ReturnType<Registries['repository']> =>
+      registries.repository({ registry: target.host, repository }, 'push');
+    await copier.copy({ source: from, reference: 'v1', target: to('a'), tags: ['v1'] });
+    target.calls.length = 0;
+    const second = await copier.copy({
+      source: from,
+      reference: 'v1',
+      target: to('b'),
+      tags: ['v1'],
+    });
+    expect(second.blobs).toEqual({ there: 0, mounted: 3, uploaded: 0 });
+    expect(target.count('HEAD', BLOB)).toBe(0);
+  });
+
+  test.each([
+    ['a registry that does not mount', { noMount: true }],
+    ['one that gives no token for both repositories', { tokens: { voidAt: [], forOneOnly: true } }],
+  ])('%s is given the bytes', async (_which, habits) => {
+    target.habits = habits;
+    const one = image();
+    source.hold('app', one, 'v1');
+    const copier = new Copier();
+    const from = new RegistrySource(
+      registries.repository({ registry: source.host, repository: 'app' }),
+    );
+    for (const repository of ['a', 'b']) {
+      const to = registries.repository({ registry: target.host, repository }, 'push');
+      expect(
+        (await copier.copy({ source: from, reference: 'v1', target: to, tags: ['v1'] })).blobs
+          .uploaded,
+      ).toBe(3);
+    }
+    expect(target.sessions.size).toBe(0);
+  });
+});
+
+describe('trouble on the way', () => {
+  test.each([0, 1, 65_536, 199_999])(
+    'a download that is cut after %i bytes goes on from there',
+    async (after) => {
+      const one = image({ layers: [layer(200_000)] });
+      source.order = first(1, 'GET', BLOB, { kind: 'cut', after });
+      await copy(one);
+      expectWhole(one);
+      expect(target.count('PUT', UPLOAD)).toBe(2);
+    },
+  );
+
+  test('where a registry knows no ranges, what is known is skipped', async () => {
+    source.habits = { noRanges: true };
+    const one = image({ layers: [layer(200_000)] });
+    source.order = first(2, 'GET', BLOB, { kind: 'cut', after: 100_000 });
+    await copy(one);
+    expectWhole(one);
+  });
+
+  test.each([1, 100_000])(
+    'an upload that is cut after %i bytes begins anew from its source',
+    async (after) => {
+      const one = image({ layers: [layer(300_000)] });
+      target.order = first(1, 'PUT', UPLOAD, { kind: 'cut-upload', after });
+      await copy(one);
+      expectWhole(one);
+      expect(target.sessions.size).toBe(0);
+    },
+  );
+
+  test.each([500, 502, 503])('whatever is asked, the first answer is a %i', async (status) => {
+    const one = index([image(), image()]);
+    const once = (): ((call: Call) => Order | undefined) => {
+      const asked = new Set<string>();
+      return ({ method, path }) => {
+        // a session's own name is another each time
+        const key = `${method} ${path.replace(/uploads\/[^?]*/, 'uploads/')}`;
+        if (asked.has(key)) return undefined;
+        asked.add(key);
+        return { kind: 'status', status };
+      };
+    };
+    source.order = once();
+    target.order = once();
+    await copy(one);
+    expectWhole(one);
+  });
+
+  test('a 429 makes all wait as long as it says', async () => {
+    const one = image();
+    let saidAt = 0;
+    const early: string[] = [];
+    target.order = (call) => {
+      if (saidAt === 0 && call.method === 'HEAD' && BLOB.test(call.path)) {
+        saidAt = performance.now();
+        return { kind: 'status', status: 429, headers: { 'retry-after': '1' } };
+      }
+      // what was on its way already is not meant
+      const since = performance.now() - saidAt;
+      if (saidAt > 0 && since > 300 && since < 900) early.push(call.path);
+      return undefined;
+    };
+    await copy(one);
+    expectWhole(one);
+    expect(early).toEqual([]);
+  });
+
+  test('a 429 without a time is waited for, too', async () => {
+    const one = image();
+    target.order = first(2, 'PUT', /\/manifests\//, { kind: 'status', status: 429 });
+    await copy(one);
+    expectWhole(one);
+  });
+
+  test('a registry that wants an hour is told to the person at once', async () => {
+    target.order = first(9, 'HEAD', /./, {
+      kind: 'status',
+      status: 429,
+      headers: { 'retry-after': '3600' },
+    });
+    await expect(copy(image())).rejects.toMatchObject({
+      code: 'rate_limited',
+      retryAfterMs: 3_600_000,
+    });
+  });
+
+  test('a lost upload session begins anew', async () => {
+    const one = image({ layers: [layer(10)] });
+    target.order = first(1, 'PUT', UPLOAD, { kind: 'lose-session' });
+    await copy(one);
+    expectWhole(one);
+  });
+
+  test.each(['drip', 'silence'] as const)(
+    'who only %ss is given up, and asked anew',
+    async (kind) => {
+      const one = image({ layers: [layer(200_000)] });
+      source.order = first(1, 'GET', BLOB, { kind });
+      await copy(one);
+      expectWhole(one);
+    },
+  );
+
+  test('a blob that is corrupt on the way once is fetched again; its end was never sent', async () => {
+    const one = image({ layers: [layer(100_000)] });
+    source.order = first(1, 'GET', BLOB, { kind: 'corrupt' });
+    await copy(one);
+    expectWhole(one);
+  });
+
+  test('a blob that is corrupt at the source is caught before its manifest, and nothing is left', async () => {
+    const one = image({ layers: [layer(100_000)] });
+    source.order = first(99, 'GET', BLOB, { kind: 'corrupt' });
+    await expect(copy(one)).rejects.toMatchObject({ code: 'image_corrupt' });
+    expect(target.manifests.size).toBe(0);
+    expect(target.sessions.size).toBe(0);
+  });
+
+  test('a manifest that is not what its digest says is refused', async () => {
+    const one = image();
+    source.order = first(99, 'GET', /\/manifests\//, { kind: 'corrupt' });
+    await expect(copy(one)).rejects.toMatchObject({ code: 'image_corrupt' });
+    expect(target.count('POST', /./)).toBe(0);
+  });
+
+  test('a copy that is called back leaves no session and no tag', async () => {
+    const one = image({ layers: [layer(3_000_000)] });
+    const controller = new AbortController();
+    source.order = (call) =>
+      call.method === 'GET' && BLOB.test(call.path) ? { kind: 'cut', after: 1_000 } : undefined;
+    const copying = copy(one, { signal: controller.signal });
+    copying.catch(() => undefined);
+    await waitFor(() => target.sessions.size > 0, { what: 'an upload', deadlineMs: 60_000 });
+    controller.abort(new Error('called back'));
+    await expect(copying).rejects.toThrow('called back');
+    expect(target.sessions.size).toBe(0);
+    expect(target.manifests.size).toBe(0);
+  });
+
+  test('one image of two that fails says so, and the other one is there', async () => {
+    const good = image();
+    const bad = image();
+    source.hold('bad', bad, 'v1');
+    source.blobs.delete(`bad@${bad.blobs[1]?.descriptor.digest ?? ''}`);
+    const copier = new Copier();
+    source.hold('app', good, 'v1');
+    const job = (repository: string): CopyJob => ({
+      source: new RegistrySource(registries.repository({ registry: source.host, repository })),
+      reference: 'v1',
+      target: registries.repository(
+        { registry: target.host, repository: `mirror/${repository}` },
+        'push',
+      ),
+      tags: ['v1'],
+    });
+    const [failed, done] = await Promise.allSettled([
+      copier.copy(job('bad')),
+      copier.copy(job('app')),
+    ]);
+    expect(failed).toMatchObject({ status: 'rejected', reason: { code: 'image_missing' } });
+    expect(done.status).toBe('fulfilled');
+    expectWhole(good);
+    expect(target.manifests.has('mirror/bad@v1')).toBe(false);
+  });
+});

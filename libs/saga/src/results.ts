@@ -1,0 +1,181 @@
+import { assertNever, type ErrorShape } from '#kernel';
+import type { RetryPolicy, StepResult } from '#contracts';
+import type { SagaMessage } from './messages.js';
+import type { Turn } from './turn.js';
+import type { StepProgress } from './saga.js';
+
+/** Processes that may die under one step before a person is asked. */
+const MAX_LOST = 10;
+
+/** Records what became of an attempt. What is not about the present token is late, and changes nothing. */
+export function recordResult(
+  turn: Turn,
+  message: Extract<SagaMessage, { type: 'step-finished' }>,
+): void {
+  const { stepId, token, result } = message;
+  const progress = turn.saga.steps[stepId];
+  if (progress === undefined || progress.token !== token) return;
+  if (progress.status === 'revoking') {
+    if (result.outcome === 'revoked') recordRevoked(turn, stepId, progress, result.began);
+    return;
+  }
+  if (progress.status !== 'dispatched') return;
+  const told = { step: stepId, token, attempt: progress.attempt, ...message.timing };
+  recordOutcome(turn, stepId, progress, result, told);
+}
+
+function recordOutcome(
+  turn: Turn,
+  stepId: string,
+  progress: StepProgress,
+  result: StepResult,
+  told: Readonly<Record<string, unknown>>,
+): void {
+  switch (result.outcome) {
+    case 'succeeded':
+      progress.status = 'succeeded';
+      progress.began = true;
+      delete progress.error;
+      turn.emit('step-succeeded', { ...told, output: result.output });
+      return;
+    case 'failed':
+      progress.began ||= result.effect === 'possible';
+      recordFailure(turn, stepId, progress, result.error, told);
+      return;
+    case 'lost':
+      recordLost(turn, stepId, progress, result.error, told);
+      return;
+    case 'revoked':
+      // an answer to a revocation that this token never asked for: the attempt was stopped, so it is as good as lost
+      recordLost(
+        turn,
+        stepId,
+        progress,
+        { code: 'revoked', message: 'the attempt was stopped', retryable: true },
+        told,
+      );
+      return;
+    default:
+      assertNever(result, 'outcome');
+  }
+}
+
+function recordFailure(
+  turn: Turn,
+  stepId: string,
+  progress: StepProgress,
+  error: ErrorShape,
+  told: Readonly<Record<string, unknown>>,
+): void {
+  const { retry } = turn.index.step(stepId).step;
+  progress.failures += 1;
+  progress.error = error;
+  if (!error.retryable || progress.failures >= retry.maxAttempts) {
+    progress.status = 'failed';
+    turn.emit('step-failed', { ...told, error });
+    return;
+  }
+  const afterMs = Math.max(backoffMs(retry, progress.failures), error.retryAfterMs ?? 0);
+  progress.status = 'waiting';
+  turn.setTimer(afterMs, { type: 'retry-due', stepId, token: progress.token });
+  turn.emit('step-retrying', { ...told, error, afterMs });
+}
+
+/** Doubled with each failure, up to the bound. */
+export function backoffMs(retry: RetryPolicy, failures: number): number {
+  return Math.min(retry.backoffSeconds * 2 ** (failures - 1), retry.maxBackoffSeconds) * 1000;
+}
+
+function recordLost(
+  turn: Turn,
+  stepId: string,
+  progress: StepProgress,
+  error: ErrorShape,
+  told: Readonly<Record<string, unknown>>,
+): void {
+  const { step } = turn.index.step(stepId);
+  progress.began = true;
+  progress.lost += 1;
+  progress.error = error;
+  if ((step.observable || step.repeatable) && progress.lost <= MAX_LOST) {
+    progress.status = 'ready';
+    turn.emit('step-retrying', { ...told, error, afterMs: 0 });
+    return;
+  }
+  progress.status = 'in_doubt';
+  turn.emit('step-in-doubt', { ...told, error });
+}
+
+function recordRevoked(turn: Turn, stepId: string, progress: StepProgress, began: boolean): void {
+  progress.began ||= began;
+  const { revokedFor } = progress;
+  delete progress.revokedFor;
+  const told = { step: stepId, token: progress.token, attempt: progress.attempt };
+  if (revokedFor === 'back') {
+    progress.status = 'failed';
+    progress.error = {
+      code: 'revoked',
+      message: 'called back, since the upgrade goes back',
+      retryable: false,
+    };
+    turn.emit('step-failed', { ...told, error: progress.error });
+    return;
+  }
+  const { step } = turn.index.step(stepId);
+  const error: ErrorShape = {
+    code: 'timeout',
+    message: `no answer within ${step.timeoutSeconds} s; the attempt was stopped`,
+    retryable: true,
+  };
+  if (progress.began && !step.observable && !step.repeatable) {
+    progress.status = 'in_doubt';
+    progress.error = error;
+    turn.emit('step-in-doubt', { ...told, error });
+    return;
+  }
+  recordFailure(turn, stepId, progress, error, told);
+}
+
+/** An attempt's time is over without an answer: call it back; a revocation's is over: nobody knows, a person decides. */
+export function recordDeadline(turn: Turn, stepId: string, token: number): void {
+  const progress = turn.saga.steps[stepId];
+  if (progress === undefined || progress.token !== token) return;
+  if (progress.status === 'dispatched') {
+    progress.began = true;
+    turn.revoke(stepId, progress, 'retry');
+  } else if (progress.status === 'revoking') {
+    const { app } = turn.index.step(stepId).step;
+    progress.status = 'in_doubt';
+    progress.unanswered = true;
+    progress.error = {
+      code: 'unavailable',
+      message: `the service ${app} has not answered for this step; see that it runs, then retry the step`,
+      retryable: true,
+    };
+    turn.emit('step-in-doubt', {
+      step: stepId,
+      token,
+      attempt: progress.attempt,
+      error: progress.error,
+    });
+  }
+}
+
+export function recordRetryDue(turn: Turn, stepId: string, token: number): void {
+  const progress = turn.saga.steps[stepId];
+  if (progress?.status === 'waiting' && progress.token === token) progress.status = 'ready';
+}
+
+export function recordStarted(
+  turn: Turn,
+  message: Extract<SagaMessage, { type: 'step-started' }>,
+): void {
+  const progress = turn.saga.steps[message.stepId];
+  if (progress?.status !== 'dispatched' || progress.token !== message.token) return;
+  turn.emit('step-started', {
+    step: message.stepId,
+    token: message.token,
+    attempt: progress.attempt,
+    owner: message.owner,
+  });
+}

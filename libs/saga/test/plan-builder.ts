@@ -1,0 +1,277 @@
+import type {
+  ApplicationBackStep,
+  ApplicationHooks,
+  ApprovalNeed,
+  Bracket,
+  CompensationStep,
+  Hop,
+  Lane,
+  Plan,
+  Policy,
+  Scope,
+  Step,
+  StepApp,
+  UndoKind,
+  Wave,
+} from '#contracts';
+import type { SagaMessage } from '#saga';
+
+const TARGET = { name: 'host', driver: 'model', site: 'main', endpoint: '/nowhere' } as const;
+
+export const PLAN_DIGEST = `sha256:${'a1'.repeat(32)}`;
+type Approve = Extract<SagaMessage, { type: 'approve' }>;
+
+export function approveBy(actor: string, more: Partial<Approve> = {}): Approve {
+  const at = '2026-11-21T08:00:00.000Z';
+  const base = { planDigest: PLAN_DIGEST, role: 'approver', byRequester: false } as const;
+  return { type: 'approve', actor, at, ...base, ...more };
+}
+
+export interface LaneShape {
+  readonly instance: string;
+  /** A bare command before the replacement: cannot be looked at, must not run twice. */
+  readonly bareCommand?: boolean;
+  /** A step with no way back, after the replacement. */
+  readonly irreversible?: boolean;
+  /** One bracket around the lane, or from its replacement on; not held on the way back. */
+  readonly bracket?: 'none' | 'lane' | 'replace';
+}
+
+export interface PlanShape {
+  /** Hops, each with waves, each with lanes. */
+  readonly hops: ReadonlyArray<
+    ReadonlyArray<{ readonly parallelism: number; readonly lanes: readonly LaneShape[] }>
+  >;
+  readonly scope?: Scope;
+  readonly maxFailures?: number;
+  readonly rollbackTo?: Policy['rollbackTo'];
+  readonly bakeSeconds?: number;
+  readonly approval?: Policy['approval'];
+  readonly approvals?: readonly ApprovalNeed[];
+  readonly notByRequester?: boolean;
+  /** One bracket around everything, held on the way back too. */
+  readonly outerBracket?: boolean;
+  /** Hooks of the whole application: each with a way back, or the first one without; or each is a job, and what it left is removed. */
+  readonly hooks?: 'none' | 'reversible' | 'irreversible' | 'jobs';
+}
+
+function step(
+  id: string,
+  action: string,
+  app: StepApp,
+  undo: UndoKind,
+  more: Partial<Step> = {},
+): Step {
+  return {
+    id,
+    title: id,
+    phase: 'execute',
+    action,
+    app,
+    target: TARGET,
+    input: {},
+    undo,
+    timeoutSeconds: 10,
+    retry: { maxAttempts: 2, backoffSeconds: 1, maxBackoffSeconds: 4 },
+    observable: true,
+    repeatable: false,
+    ...more,
+  };
+}
+
+export function buildPlan(shape: PlanShape): Plan {
+  const laneIds: string[] = [];
+  const brackets: Bracket[] = [];
+  const instances = new Set<string>();
+  const hops: Hop[] = shape.hops.map((waves, h) => {
+    const compensation: CompensationStep[] = [];
+    return {
+      id: `h${h}`,
+      from: `v${h}`,
+      to: `v${h + 1}`,
+      compensation,
+      waves: waves.map((wave, w): Wave => ({
+        id: `h${h}/w${w}`,
+        parallelism: wave.parallelism,
+        lanes: wave.lanes.map((lane) => {
+          const id = `h${h}/w${w}/${lane.instance}`;
+          laneIds.push(id);
+          instances.add(lane.instance);
+          compensation.push(...compensationOf(id));
+          const { bracket = 'none' } = lane;
+          if (bracket !== 'none') {
+            const before = bracket === 'replace' ? { beforeStep: `${id}/replace` } : {};
+            brackets.push({ ...bracketOf(`${id}/bracket`, [id], false), ...before });
+          }
+          return laneOf(id, h, lane);
+        }),
+      })),
+    };
+  });
+  if (shape.outerBracket === true) brackets.push(bracketOf('outer', laneIds, true));
+  return {
+    apiVersion: 'liftlock.dev/v1',
+    kind: 'Plan',
+    environment: 'env',
+    application: 'app',
+    release: 'app-2',
+    from: 'v0',
+    to: `v${hops.length}`,
+    policy: {
+      scope: shape.scope ?? 'upgrade',
+      maxFailures: shape.maxFailures ?? 0,
+      rollbackTo: shape.rollbackTo ?? 'origin',
+      approval: shape.approval ?? 'none',
+      bakeSeconds: shape.bakeSeconds ?? 0,
+      bakeCheckEverySeconds: 1,
+    },
+    ...(shape.approvals === undefined
+      ? {}
+      : {
+          startConditions: {
+            approvals: {
+              needed: [...shape.approvals],
+              notByRequester: shape.notByRequester ?? true,
+            },
+          },
+        }),
+    documents: [],
+    targets: [TARGET],
+    observed: [],
+    changes: [],
+    warnings: [],
+    prepare: [step('prepare/image', 'image.prepare', 'mirror', 'none_needed')],
+    ...(shape.hooks === undefined || shape.hooks === 'none'
+      ? {}
+      : { applicationHooks: hooksOf(shape.hooks) }),
+    hops,
+    brackets,
+    bakeChecks: [...instances].map((instance) =>
+      step(`bake/${instance}`, 'instance.check', 'verifier', 'none_needed', {
+        component: instance,
+      }),
+    ),
+    finalize: [
+      ...hops.flatMap((hop) =>
+        hop.waves.flatMap((wave) =>
+          wave.lanes.map((lane) => ({
+            ...step(`${lane.id}/remove-old`, 'instance.remove-old', 'executor', 'irreversible'),
+            lane: lane.id,
+          })),
+        ),
+      ),
+      ...(shape.hooks === 'jobs' ? [removal('end', ALL_JOBS)] : []),
+    ],
+  };
+}
+
+const WAY_JOBS = ['app/before/drain', 'app/before/tell', 'app/after/publish'];
+const UNDO_JOBS = ['app/undo/publish'];
+const ALL_JOBS = [
+  ...WAY_JOBS,
+  ...UNDO_JOBS,
+  ...['app/undo/tell', 'app/undo/drain', 'app/on-rollback/mourn'],
+];
+
+/** What of these is a job is removed, where one of others, or of these, has begun. */
+function removal(name: string, steps: string[], when = steps): ApplicationBackStep {
+  const about = { input: { steps } };
+  return {
+    ...step(`app/remove/${name}`, 'hook.remove-jobs', 'executor', 'none_needed', about),
+    when,
+  };
+}
+
+/** `app/before/…`, `app/after/…`, `app/undo/…` of each that has a way back, and `app/remove/…` of jobs. */
+function hooksOf(kind: 'reversible' | 'irreversible' | 'jobs'): ApplicationHooks {
+  const sealed = kind === 'irreversible';
+  const isJobs = kind === 'jobs';
+  const action = isJobs ? 'hook.job' : 'hook.http';
+  const hook = (id: string, undo: UndoKind, more: Partial<Step> = {}): Step =>
+    step(`app/${id}`, action, 'executor', undo, more);
+  const undoOf = (moment: string, name: string) => ({
+    ...hook(`undo/${name}`, 'none_needed'),
+    when: [`app/${moment}/${name}`],
+  });
+  return {
+    before: [
+      hook('before/drain', sealed ? 'irreversible' : 'inverse'),
+      hook('before/tell', 'inverse', { observable: isJobs }),
+    ],
+    after: [hook('after/publish', 'inverse')],
+    undoAfter: [
+      ...(isJobs ? [removal('way', WAY_JOBS)] : []),
+      undoOf('after', 'publish'),
+      ...(isJobs ? [removal('undo', UNDO_JOBS, ['app/after/publish'])] : []),
+    ],
+    onceBack: [
+      undoOf('before', 'tell'),
+      ...(sealed ? [] : [undoOf('before', 'drain')]),
+      hook('on-rollback/mourn', 'none_needed'),
+    ],
+  };
+}
+
+function laneOf(id: string, hop: number, shape: LaneShape): Lane {
+  return {
+    id,
+    instance: `${shape.instance}@host`,
+    component: shape.instance,
+    target: 'host',
+    from: `v${hop}`,
+    to: `v${hop + 1}`,
+    steps: [
+      step(`${id}/stop`, 'instance.stop', 'executor', 'inverse'),
+      step(`${id}/snapshot`, 'data.snapshot', 'backup', 'none_needed'),
+      ...(shape.bareCommand === true
+        ? [step(`${id}/command`, 'command.run', 'executor', 'none_needed', { observable: false })]
+        : []),
+      step(`${id}/replace`, 'instance.replace', 'executor', 'restore'),
+      ...(shape.irreversible === true
+        ? [step(`${id}/seal`, 'command.seal', 'executor', 'irreversible')]
+        : []),
+      step(`${id}/check`, 'instance.check', 'verifier', 'none_needed'),
+    ],
+  };
+}
+
+function compensationOf(id: string): CompensationStep[] {
+  const back = (
+    name: string,
+    action: string,
+    app: StepApp,
+    when: string[],
+    after: string[],
+    destinationOnly: boolean,
+  ): CompensationStep => ({
+    ...step(`${id}/back/${name}`, action, app, 'none_needed'),
+    lanes: [id],
+    when: when.map((other) => `${id}/${other}`),
+    after: after.map((other) => `${id}/back/${other}`),
+    destinationOnly,
+  });
+  return [
+    back('stop-new', 'instance.stop-new', 'executor', ['replace'], [], false),
+    back('restore', 'data.restore', 'backup', ['replace'], ['stop-new'], true),
+    back(
+      'start-old',
+      'instance.restore-old',
+      'executor',
+      ['stop', 'replace'],
+      ['stop-new', 'restore'],
+      true,
+    ),
+    back('check-old', 'instance.check', 'verifier', ['stop', 'replace'], ['start-old'], true),
+    back('remove-new', 'instance.remove-new', 'executor', ['replace'], ['check-old'], false),
+  ];
+}
+
+function bracketOf(id: string, lanes: string[], duringRollback: boolean): Bracket {
+  return {
+    id,
+    lanes,
+    duringRollback,
+    acquire: step(`${id}/acquire`, 'bracket.acquire', 'executor', 'inverse'),
+    release: step(`${id}/release`, 'bracket.release', 'executor', 'none_needed'),
+  };
+}

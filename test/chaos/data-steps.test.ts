@@ -1,0 +1,170 @@
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type Docker from 'dockerode';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { z } from 'zod';
+import type { HistoryEvent } from '#contracts';
+import { waitFor } from '#kernel';
+import { ApiClient } from '../support/api-client.js';
+import { newFolder } from '../support/data-tree.js';
+import { startDocker } from '../support/docker.js';
+import { openEngine } from '../support/engine-client.js';
+import { freshFleet, type FreshFleet } from '../support/fleet.js';
+import { LoneService } from '../support/lone-service.js';
+
+/** Large enough that whoever looks in time finds it at work. */
+const LARGE = 64 * 1024 * 1024;
+
+const folder = newFolder();
+const repository = join(folder, 'fleet', 'data', 'backup');
+let fleet: FreshFleet;
+let api: ApiClient;
+let docker: Docker;
+let host: string;
+const services: LoneService[] = [];
+
+beforeAll(async () => {
+  mkdirSync(repository, { recursive: true });
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2g', 'tmpfs', repository]);
+  [{ host }, { docker }] = await Promise.all([startDocker(), openEngine()]);
+  fleet = await freshFleet({
+    folder: join(folder, 'fleet'),
+    // so that the repository is found to be full in the middle of an archive, and not before it
+    env: { LIFTLOCK_DRIVERS: 'docker', LIFTLOCK_BACKUP_RATIO: '0.01' },
+  });
+  api = new ApiClient(fleet.fleet.url, fleet.fleet.token, 120_000);
+});
+afterAll(async () => {
+  for (const service of services) await service.remove();
+  await fleet?.fleet.stop();
+  execFileSync('umount', [repository]);
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function serviceWithLargeData(): Promise<LoneService> {
+  const one = await LoneService.start(api, { docker, host }, folder, 'unless-stopped');
+  services.push(one);
+  writeFileSync(join(one.data, 'large'), randomBytes(LARGE));
+  return one;
+}
+
+const top = z.object({ Titles: z.array(z.string()), Processes: z.array(z.array(z.string())) });
+
+/** Helpers that were struck; the engine may take a while to see that one has ended. */
+const struck = new Set<string>();
+
+/** Kills a helper that works on the service's data, or only the tar in it, as soon as one does what is said. */
+async function kill(service: LoneService, what: 'helper' | 'tar', doing: string): Promise<void> {
+  await waitFor(
+    async () => {
+      for (const { id, isHelper, running } of await service.containers()) {
+        if (!isHelper || !running || struck.has(id)) continue;
+        const container = docker.getContainer(id);
+        const { Titles, Processes } = top.parse(await container.top({ ps_args: '-eo pid,args' }));
+        const tar = Processes.find(
+          (line) => line[Titles.indexOf('COMMAND')]?.includes(doing) && !/ -c /.test(line.join()),
+        );
+        if (tar === undefined) continue;
+        struck.add(id);
+        if (what === 'helper') await container.kill({ signal: 'SIGKILL' });
+        else process.kill(Number(tar[Titles.indexOf('PID')]), 'SIGKILL');
+        return true;
+      }
+      return false;
+    },
+    { what: `a helper with tar ${doing}`, deadlineMs: 120_000, everyMs: 5 },
+  );
+}
+
+const of = (history: readonly HistoryEvent[], type: string, step: RegExp): HistoryEvent[] =>
+  history.filter((event) => event.type === type && step.test(String(event.data['step'])));
+const errors = (events: readonly HistoryEvent[]): unknown[] =>
+  events.map(({ data }) => z.looseObject({ code: z.string() }).parse(data['error']).code);
+
+async function expectAsBefore(
+  service: LoneService,
+  before: { id: string; digest: string },
+): Promise<void> {
+  await waitFor(async () => (await service.containers()).length === 1, {
+    ...{ what: `nothing but ${service.name} is left`, deadlineMs: 60_000 },
+  });
+  const { Id, State, HostConfig } = await service.inspect();
+  expect([Id, State.Running, HostConfig.RestartPolicy?.Name]).toEqual([
+    ...[before.id, true, 'unless-stopped'],
+  ]);
+  expect(service.digest()).toBe(before.digest);
+  expect(service.violations()).toBe('');
+}
+
+const stateOf = async (service: LoneService): Promise<{ id: string; digest: string }> => ({
+  id: (await service.inspect()).Id,
+  digest: service.digest(),
+});
+
+/** Whatever lies in the repository, by its path. */
+const kept = (): string[] =>
+  readdirSync(repository, { recursive: true, encoding: 'utf8', withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => join(parentPath, name));
+
+it('kill -9 of the helper and of tar in it, in mid-snapshot and mid-restore: each is begun anew, and the data is as before to the byte', async () => {
+  const service = await serviceWithLargeData();
+  const before = await stateOf(service);
+  const id = await service.upgrade('3.0');
+  await kill(service, 'helper', '--create');
+  await kill(service, 'tar', '--create');
+  await kill(service, 'tar', '--extract');
+  await kill(service, 'helper', '--extract');
+  const view = await api.untilEnded(id);
+  expect(view.state, view.message).toBe('rolled_back');
+  const history = await api.history(id);
+  for (const step of [/-snapshot$/, /-restore$/]) {
+    const again = of(history, 'step-retrying', step);
+    expect(errors(again)).toEqual(['target_unreachable', 'target_unreachable']);
+    expect(of(history, 'step-succeeded', step)).toHaveLength(1);
+  }
+  await expectAsBefore(service, before);
+  expect(kept().filter((path) => path.includes(id))).toHaveLength(2);
+});
+
+it('a helper that is killed at every try of the snapshot ends the upgrade before anything is replaced', async () => {
+  const service = await serviceWithLargeData();
+  const before = await stateOf(service);
+  const id = await service.upgrade('2.0');
+  for (const what of ['tar', 'helper', 'tar'] as const) await kill(service, what, '--create');
+  const view = await api.untilEnded(id);
+  expect(view.state, view.message).toBe('rolled_back');
+  expect(view.message).toMatch(/Snapshot.*reading the data of .* failed/);
+  expect(of(await api.history(id), 'step-dispatched', /-replace$/)).toEqual([]);
+  await expectAsBefore(service, before);
+  expect(kept().filter((path) => path.includes(id))).toEqual([]);
+});
+
+it('a repository that is full ends the upgrade before anything is replaced, by name; with room again the next one succeeds', async () => {
+  const service = await serviceWithLargeData();
+  const before = await stateOf(service);
+  const others = kept();
+  const used = Number(execFileSync('du', ['-sk', repository]).toString().split('\t')[0]);
+  // in the middle of the archive
+  execFileSync('mount', ['-o', `remount,size=${used + LARGE / 2048}k`, repository]);
+  const refused = await service.upgrade('2.0');
+  const end = await api.untilEnded(refused);
+  expect(end.state, end.message).toBe('rolled_back');
+  expect(end.message).toMatch(/Snapshot.*no space is left for .*make room/);
+  const history = await api.history(refused);
+  expect(errors(of(history, 'step-failed', /-snapshot$/))).toEqual(['disk_full']);
+  expect(of(history, 'step-dispatched', /-replace$/)).toEqual([]);
+  await expectAsBefore(service, before);
+  expect(kept()).toEqual(others);
+  const backups = async (): Promise<string> =>
+    JSON.stringify((await api.insist('GET', `/v1/backups?application=${service.name}`)).body);
+  expect(await backups()).not.toContain(refused);
+  execFileSync('mount', ['-o', 'remount,size=2g', repository]);
+  const id = await service.upgrade('2.0');
+  const view = await api.untilEnded(id);
+  expect(view.state, view.message).toBe('succeeded');
+  expect(await backups()).toContain(id);
+  expect(service.violations()).toBe('');
+});

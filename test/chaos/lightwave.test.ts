@@ -1,0 +1,159 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { APPS, type App, type HistoryEvent } from '#contracts';
+import { EmbeddedFleet } from '#fleet';
+import { waitFor } from '#kernel';
+import { ApiClient } from '../support/api-client.js';
+import { followUpgrade } from '../support/follow-upgrade.js';
+import { LightwaveHosts, NODES } from '../support/lightwave-hosts.js';
+import { expectNothingLeft } from '../support/lightwave-left-behind.js';
+import { IMAGE, Lightwave, type NodeState } from '../support/lightwave.js';
+
+const PASSWORD = `Admin!23-${Math.random().toString(36).slice(2)}`;
+/** An upgrade that something happens to at each step takes its time. */
+const DEADLINE_MS = 800_000;
+let folder: string;
+let fleet: EmbeddedFleet;
+let hosts: LightwaveHosts;
+let api: ApiClient;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'liftlock-chaos-'));
+  [hosts, fleet] = await Promise.all([
+    LightwaveHosts.start(),
+    EmbeddedFleet.start({
+      ...{ folder, tied: true, fsync: false },
+      // short, so that a death is noticed while a test waits
+      env: { LIFTLOCK_LEASE_MS: '3000', LIFTLOCK_SWEEP_MS: '400' },
+      appEnv: { executor: { LIFTLOCK_SECRET_LIGHTWAVE_ADMIN: PASSWORD } },
+    }),
+  ]);
+  api = new ApiClient(fleet.url, fleet.token, 300_000);
+});
+afterAll(async () => {
+  await fleet.stop();
+  await hosts.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+interface DispatchedStep {
+  readonly id: string;
+  readonly direction: string;
+}
+
+function dispatched({ type, data }: HistoryEvent): DispatchedStep | undefined {
+  if (type !== 'step-dispatched') return undefined;
+  return { id: String(data['step']), direction: String(data['direction']) };
+}
+
+/** Does something at each step of an upgrade, the first time that it is dispatched. */
+async function atEachStep(
+  upgrade: string,
+  act: (step: DispatchedStep) => Promise<void>,
+): Promise<DispatchedStep[]> {
+  const met: DispatchedStep[] = [];
+  for await (const event of followUpgrade(api, upgrade, DEADLINE_MS)) {
+    const step = dispatched(event);
+    if (step === undefined || met.some(({ id }) => id === step.id)) continue;
+    met.push(step);
+    await act(step);
+  }
+  return met;
+}
+
+const states = (pair: Lightwave): Promise<NodeState[]> =>
+  Promise.all(NODES.map((node) => pair.state(node)));
+
+/** Every step that succeeded did so once; a bracket's steps may come again. */
+function expectOnce(history: readonly HistoryEvent[]): void {
+  const succeeded = history
+    .filter(
+      ({ type, data }) => type === 'step-succeeded' && !/\/files\//.test(String(data['step'])),
+    )
+    .map(({ data }) => data['step']);
+  expect(succeeded).toEqual([...new Set(succeeded)]);
+  expect(history.map(({ sequence }) => sequence)).toEqual(history.map((_, index) => index + 1));
+}
+
+async function killAndRestart(app: App): Promise<void> {
+  const service = fleet.service(app);
+  await service.kill9();
+  await service.restart();
+}
+
+describe('example D on a real engine', () => {
+  it('kill -9 of every service at each step, there, half way back and to the end: nothing lost, nothing twice', async () => {
+    const pair = await Lightwave.start(api, hosts, { password: PASSWORD, failOn: 2 });
+    const before = await pair.state(2);
+    const { id } = await pair.upgrade();
+    const met = await atEachStep(id, async () => {
+      await Promise.all(APPS.map(killAndRestart));
+    });
+    const view = await api.untilEnded(id, DEADLINE_MS);
+    expect(view.state, view.message).toBe('partially_succeeded');
+    await expectNothingLeft(pair);
+    expect(await pair.state(2)).toEqual(before);
+    expect(await pair.version(1)).toBe('1.1.0');
+    expectOnce(await api.history(id));
+    const of = (wanted: string): number =>
+      met.filter(({ direction }) => direction === wanted).length;
+    // 6 to prepare, 6 of the first replica, 4 of the second; a file written and removed on each
+    expect({ forward: of('forward'), bracket: of('bracket') }).toEqual({ forward: 16, bracket: 4 });
+    expect({ back: of('back'), finalize: of('finalize') }).toEqual({ back: 5, finalize: 1 });
+  });
+
+  it('paused and resumed at each step it ends as if nothing had been', async () => {
+    const pair = await Lightwave.start(api, hosts, { password: PASSWORD });
+    const { id } = await pair.upgrade();
+    let paused = 0;
+    await atEachStep(id, async ({ direction }) => {
+      if (direction !== 'forward') return;
+      // a step that was the last one of its state may have ended in between
+      if ((await api.act(id, 'pause')).status >= 300) return;
+      paused += 1;
+      await waitFor(async () => !NODES.some((node) => pair.hasPassword(node)), {
+        ...{ what: 'no password while it is paused', deadlineMs: 120_000 },
+      });
+      expect((await api.act(id, 'resume')).status).toBeLessThan(300);
+    });
+    const view = await api.untilEnded(id);
+    expect(view.state, view.message).toBe('succeeded');
+    expect(paused).toBeGreaterThan(12);
+    await expectNothingLeft(pair);
+    expectOnce(await api.history(id));
+    for (const node of NODES) expect(await pair.version(node)).toBe('1.1.0');
+  });
+
+  it('cancelled at every step it is as before, data to the byte, on what was begun as on what was not', async () => {
+    const pair = await Lightwave.start(api, hosts, { password: PASSWORD });
+    const before = await states(pair);
+    const cancelled = new Set<string>();
+    for (;;) {
+      const { id } = await pair.upgrade();
+      let at: string | undefined;
+      await atEachStep(id, async (step) => {
+        if (at !== undefined || cancelled.has(step.id) || step.direction === 'finalize') return;
+        at = step.id;
+        cancelled.add(at);
+        await api.act(id, 'cancel', { reason: `at ${at}` });
+      });
+      const view = await api.get(id);
+      if (at === undefined) {
+        expect(view.state, view.message).toBe('succeeded');
+        break;
+      }
+      expect([at, view.state], view.message).toEqual([at, 'rolled_back']);
+      expect([at, await states(pair)]).toEqual([at, before]);
+      for (const node of NODES) {
+        expect(pair.hasPassword(node), at).toBe(false);
+        expect([at, await pair.records(node)]).toEqual([at, []]);
+        expect(await pair.imageId(node, `${IMAGE}-old`), at).toBe(undefined);
+      }
+    }
+    // 6 to prepare; of each replica 6, a file that is written, and removed
+    expect(cancelled.size).toBe(6 + 2 * 8);
+    await expectNothingLeft(pair);
+  });
+});

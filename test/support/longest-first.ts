@@ -1,0 +1,19 @@
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+/**
+ * What takes many minutes, so that nothing of it is left over alone at the end. The two that kill processes all the time do not begin
+ * together.
+ */
+const LONG = ['chaos/lightwave', 'e2e/compose', 'chaos/kill-every-service'];
+
+/** As ever, but that of a project's files the long ones come first. */
+export class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const group = (file: TestSpecification): number => file.project.config.sequence.groupOrder;
+    const place = ({ moduleId }: TestSpecification): number => {
+      const found = LONG.findIndex((name) => moduleId.endsWith(`/test/${name}.test.ts`));
+      return found < 0 ? LONG.length : found;
+    };
+    return (await super.sort(files)).toSorted((a, b) => group(a) - group(b) || place(a) - place(b));
+  }
+}

@@ -1,0 +1,8 @@
+/** Arguments of Node for a child process of a test that runs from its source, as the test does. */
+export const RUN_SOURCE: readonly string[] = [
+  '--conditions=source',
+  '--experimental-transform-types',
+  '--no-warnings',
+  '--import',
+  import.meta.resolve('./typescript-hook.mjs'),
+];

@@ -1,0 +1,35 @@
+import { appendFileSync } from 'node:fs';
+import type { Reporter, TestCase, TestModule, TestSuite } from 'vitest/node';
+
+/**
+ * Appends each result to a file as it comes, so that the numbers are true also of a run that was cut off
+ * (libs/fleet/src/test-numbers.ts sums them).
+ */
+export default class TallyReporter implements Reporter {
+  private readonly file = process.env['LIFTLOCK_TEST_TALLY'];
+
+  onTestCaseResult(test: TestCase): void {
+    this.append({ kind: 'test', state: test.result().state, name: test.fullName });
+  }
+
+  onTestModuleEnd(module: TestModule): void {
+    for (const error of module.errors()) this.append({ kind: 'error', message: error.message });
+  }
+
+  onTestSuiteResult(suite: TestSuite): void {
+    for (const error of suite.errors()) this.append({ kind: 'error', message: error.message });
+  }
+
+  onTestRunEnd(
+    _modules: unknown,
+    unhandled: readonly { message?: string }[],
+    reason: string,
+  ): void {
+    for (const error of unhandled) this.append({ kind: 'error', message: error.message });
+    if (reason !== 'interrupted') this.append({ kind: 'end' });
+  }
+
+  private append(entry: object): void {
+    if (this.file !== undefined) appendFileSync(this.file, `${JSON.stringify(entry)}\n`);
+  }
+}

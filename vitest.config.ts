@@ -1,0 +1,55 @@
+import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './test/support/longest-first.js';
+
+const shared = {
+  ssr: { resolve: { conditions: ['source'] } },
+  // the global setup is resolved by an environment of Vitest's own
+  environments: { __vitest__: { resolve: { conditions: ['source'] } } },
+  oxc: { decorator: { legacy: true, emitDecoratorMetadata: true } },
+};
+
+// In this order: small: pure, beside the code. medium: one lib or app against real servers. fleet: the whole of it, two
+// files at a time, which mostly wait; the longest first, so that none is left over alone.
+export default defineConfig({
+  ...shared,
+  test: {
+    reporters: ['default'],
+    maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
+    projects: [
+      {
+        ...shared,
+        test: {
+          name: 'small',
+          include: ['{apps,libs}/**/*.test.ts', 'test/plans/**/*.test.ts'],
+          exclude: ['**/node_modules/**', '**/*.medium.test.ts'],
+          testTimeout: 60_000,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        ...shared,
+        test: {
+          name: 'medium',
+          include: ['{apps,libs}/**/test/**/*.medium.test.ts'],
+          globalSetup: ['test/support/servers.setup.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 300_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        ...shared,
+        test: {
+          name: 'fleet',
+          include: ['test/{e2e,chaos}/**/*.test.ts'],
+          globalSetup: ['test/support/servers.setup.ts'],
+          testTimeout: 900_000,
+          hookTimeout: 300_000,
+          maxConcurrency: 4,
+          sequence: { groupOrder: 2 },
+        },
+      },
+    ],
+  },
+});
