@@ -82,7 +82,7 @@ async function worldOf(name: string): Promise<string> {
         targets: ['host'],
         dependsOn: COMPONENTS.slice(0, index),
         data: { paths: ['/data'] },
-        checks: [{ type: 'running', deadlineSeconds: 3, intervalMs: 50 }],
+        checks: [{ type: 'running', deadlineSeconds: 3, intervalMs: 50, stableSeconds: 0 }],
       })),
     },
   });

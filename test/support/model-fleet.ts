@@ -81,7 +81,7 @@ export class ModelFleet {
           targets: ['host'],
           dependsOn: COMPONENTS.slice(Math.max(0, index - 1), index),
           data: { paths: ['/data'] },
-          checks: [{ type: 'running', deadlineSeconds: 5, intervalMs: 50 }],
+          checks: [{ type: 'running', deadlineSeconds: 5, intervalMs: 50, stableSeconds: 0 }],
         })),
       },
     });

@@ -11,6 +11,7 @@ import {
   type QueryReply,
 } from '#contracts';
 import { QueryClient } from '#bus';
+import { failureOf } from '../../../test/support/failure-of.js';
 import * as given from './support/planning-fixture.js';
 import { openScene, startPlanner, type Scene } from './support/planner-app.js';
 
@@ -65,15 +66,6 @@ const request = upgradeRequest.parse({
   application: 'shop',
   release: 'shop-2.0',
 });
-
-const failureOf = async (asked: Promise<unknown>): Promise<LiftlockError> => {
-  const error: unknown = await asked.then(
-    () => new Error('it was answered'),
-    (thrown: unknown) => thrown,
-  );
-  if (!(error instanceof LiftlockError)) throw error;
-  return error;
-};
 
 describe('documents', () => {
   const kind: DocumentKind = 'Release';

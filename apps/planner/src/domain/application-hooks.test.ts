@@ -131,6 +131,35 @@ describe('hooks of a whole application', () => {
     ]);
   });
 
+  it('a job behind the last instance runs beside what was upgraded only, and one before it beside what is there', () => {
+    const work = { type: 'job', command: ['run'], instance: { component: 'db' } };
+    const { before, after, undoAfter } =
+      planOf({
+        before: [job('mark', { component: 'db' })],
+        after: [job('migrate', { component: 'db' }, { undo: work })],
+      }).applicationHooks ?? {};
+    expect(after?.[0]?.input).toMatchObject({ imageId: given.idOf('db:2.0') });
+    expect(before?.[0]?.input).not.toHaveProperty('imageId');
+    const undo = undoAfter?.find(({ action }) => action === 'hook.job');
+    expect(undo?.input).not.toHaveProperty('imageId');
+  });
+
+  it('a job whose changes no restore takes back is warned of, unless it has an undo', () => {
+    const on = (instance: object, more: object = {}): string[] => {
+      const hook = job('migrate', instance, { volumesFrom: true, ...more });
+      return planOf({ after: [hook] }).warnings.filter((one) => one.startsWith('migrate of shop'));
+    };
+    const db = { component: 'db' };
+    expect(on(db)).toEqual([
+      expect.stringContaining(
+        'db@host-a, of which no snapshot is taken (its document names no data)',
+      ),
+    ]);
+    expect(on(db, { volumesFrom: false })).toEqual([]);
+    expect(on({ component: 'web', target: 'host-b' })).toEqual([]);
+    expect(on(db, { undo: { type: 'job', command: ['back'], instance: db } })).toEqual([]);
+  });
+
   it('a job beside what is not upgraded has the image that runs there', () => {
     const [first, second] = given.input().observations;
     if (first === undefined || second === undefined) throw new Error('nothing was observed');
@@ -143,9 +172,9 @@ describe('hooks of a whole application', () => {
     const observations = [{ ...first, containers }, second];
     const planned = computePlan(given.input({ application, observations }));
     if ('refused' in planned) throw planned.refused;
-    expect(planned.ok.applicationHooks?.after[0]?.input).toMatchObject({
-      image: { reference: 'db:2.0', id: given.idOf('db:2.0') },
-    });
+    const input = planned.ok.applicationHooks?.after[0]?.input;
+    expect(input).toMatchObject({ image: { reference: 'db:2.0', id: given.idOf('db:2.0') } });
+    expect(input).not.toHaveProperty('imageId');
   });
 
   it('an image of a job that is nowhere is refused, and one that a registry knows is asked for', () => {

@@ -11,13 +11,14 @@ import {
 } from '#contracts';
 import { assertNever } from '#kernel';
 import type { HookImage } from './hook-images.js';
+import type { InstanceName } from './hook-works.js';
 import { instanceNamed, type Instance } from './instances.js';
-import type { InstanceName } from './job-images.js';
 import type { LaneDraft } from './lane-draft.js';
 import { describeHook, tryingOf, withVersions } from './lane-hooks.js';
 import { pointerOf, type Problems } from './problems.js';
 import type { StepMaker } from './step-maker.js';
 import type { Survey } from './survey.js';
+import { imageKeyOf, type ImageKey } from './wanted-image.js';
 
 type AnyHook = UpgradeHook | UpgradeRollbackHook | UpgradeHookWork;
 type Moment = 'before' | 'after' | 'onRollback';
@@ -107,13 +108,24 @@ export class ApplicationHookPlanner {
   }
 
   warnings(): string[] {
-    const { before = [], after = [] } = this.upgrade.application.spec.hooks ?? {};
-    return [...before, ...after]
-      .filter(({ irreversible }) => irreversible === true)
+    const { metadata, spec } = this.upgrade.application;
+    const { before = [], after = [] } = spec.hooks ?? {};
+    const irreversible = [...before, ...after]
+      .filter((hook) => hook.irreversible === true)
       .map(
         ({ name }) =>
-          `${name} of ${this.upgrade.application.metadata.name} cannot be undone: once it has begun, the upgrade only goes forward`,
+          `${name} of ${metadata.name} cannot be undone: once it has begun, the upgrade only goes forward`,
       );
+    const lasting = after.flatMap((hook): string[] => {
+      if (hook.type !== 'job' || !hook.volumesFrom || hook.undo !== 'none') return [];
+      const { id, component } = this.instanceOf(hook.instance);
+      if (this.isUpgraded(id) && component.data !== undefined) return [];
+      const why = this.isUpgraded(id) ? 'its document names no data' : 'it is not upgraded';
+      return [
+        `${hook.name} of ${metadata.name} is a job on the data of ${id}, of which no snapshot is taken (${why}): what it changes stays when the upgrade goes back; give it an undo`,
+      ];
+    });
+    return [...irreversible, ...lasting];
   }
 
   private forward(moment: 'before' | 'after', hook: UpgradeHook, index: number): Step {
@@ -214,7 +226,8 @@ export class ApplicationHookPlanner {
         );
         const instance = this.instanceOf(hook.instance);
         const { target, component, container } = instance;
-        const input = { container, image: this.imageOf(instance, image), work };
+        const beside = moment === 'after' && !isUndo ? this.upgradedImageOf(instance) : {};
+        const input = { container, ...beside, image: this.imageOf(instance, image), work };
         return this.maker.make('hook.job', { ...about, target, component: component.name }, input);
       }
       default:
@@ -247,6 +260,12 @@ export class ApplicationHookPlanner {
     const runs = seen.observed.find(({ instance }) => instance === id);
     if (runs === undefined) throw new Error(`${id} was not looked at`);
     return { reference: runs.imageReference || runs.imageId, id: runs.imageId };
+  }
+
+  /** By which an upgraded instance is known: one that went back for itself has data of the old version again, and no job of the new one may be at it. */
+  private upgradedImageOf({ id }: Instance): ImageKey {
+    const last = this.upgrade.lanes.findLast(({ leg }) => leg.instance.id === id);
+    return last === undefined ? {} : imageKeyOf(last.leg.image);
   }
 
   private isUpgraded(id: string): boolean {

@@ -1,9 +1,9 @@
 import { assertNever } from '#kernel';
-import type { Check } from '#contracts';
+import { check, type Check } from '#contracts';
 import type { ComponentSpec, ReleaseComponent } from './planning-documents.js';
 
 /** What is looked at where the documents say nothing: that it runs, and still does a second later. */
-const RUNNING: Check = { type: 'running', deadlineSeconds: 60, intervalMs: 250, stableSeconds: 1 };
+const RUNNING: Check = check.parse({ type: 'running' });
 
 /** A version's own checks, else the component's. */
 export function declaredChecks(

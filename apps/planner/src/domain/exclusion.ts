@@ -1,10 +1,5 @@
-import type {
-  ApplicationDocument,
-  UpgradeHook,
-  UpgradeHookWork,
-  UpgradeRequest,
-  UpgradeRollbackHook,
-} from '#contracts';
+import type { ApplicationDocument, UpgradeRequest } from '#contracts';
+import { isNamed, worksOf } from './hook-works.js';
 import { pointerOf, type Problems } from './problems.js';
 
 /** As much of an instance as it is left out by. */
@@ -61,35 +56,6 @@ export function partedBy<I extends Excludable>(
   return { instances, leftOut: all.filter(({ id }) => out.has(id)) };
 }
 
-interface PlacedWork {
-  readonly moment: string;
-  readonly index: number;
-  readonly name: string;
-  readonly work: UpgradeHook | UpgradeHookWork | UpgradeRollbackHook;
-}
-
-/** What hooks of the whole application do, and their undo. */
-function worksOf({ hooks }: ApplicationDocument['spec']): PlacedWork[] {
-  if (hooks === undefined) return [];
-  const reversible = (['before', 'after'] as const).flatMap((moment) =>
-    hooks[moment].flatMap((hook, index): PlacedWork[] => {
-      const own = { moment, index, name: hook.name };
-      const { undo } = hook;
-      return typeof undo === 'object'
-        ? [
-            { ...own, work: hook },
-            { ...own, work: undo },
-          ]
-        : [{ ...own, work: hook }];
-    }),
-  );
-  const back = hooks.onRollback.map((work, index): PlacedWork => ({
-    ...{ moment: 'onRollback', index, name: work.name },
-    work,
-  }));
-  return [...reversible, ...back];
-}
-
 /** What is left out is not locked, so that no hook of the whole application may be at work in it. */
 export function refuseHooksOfLeftOut(
   { metadata, spec }: ApplicationDocument,
@@ -97,17 +63,14 @@ export function refuseHooksOfLeftOut(
   problems: Problems,
 ): void {
   if (leftOut.length === 0) return;
-  for (const { moment, index, name, work } of worksOf(spec)) {
-    if (work.type === 'http') continue;
-    const { component, target } = work.instance;
-    const out = leftOut.find(
-      (one) =>
-        one.component.name === component && (target === undefined || one.target.name === target),
-    );
+  for (const { pointer, name, work } of worksOf(spec.hooks)) {
+    const { instance } = work;
+    if (instance === undefined) continue;
+    const out = leftOut.find((one) => isNamed(one, instance));
     if (out === undefined) continue;
     problems.add(
       'unplannable',
-      pointerOf('applications', metadata.name, 'spec', 'hooks', moment, index),
+      `${pointerOf('applications', metadata.name, 'spec')}${pointer}`,
       `the hook ${name} of ${metadata.name} is a ${work.type} at ${out.id}, which is to be left out: ` +
         'let it take part, or let the hook be of another instance',
     );

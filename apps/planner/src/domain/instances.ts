@@ -9,7 +9,7 @@ import {
 import { ChainGraph } from './chain-graph.js';
 import { partedBy, refuseHooksOfLeftOut } from './exclusion.js';
 import { expanded, withoutImage } from './expand-release.js';
-import type { InstanceName } from './job-images.js';
+import { isNamed, type InstanceName } from './hook-works.js';
 import type {
   ComponentSpec,
   PlanningDocuments,
@@ -145,12 +145,9 @@ function pointerIn(release: ReleaseDocument, component: string): string {
 /** The one that a hook of the whole application names; undefined where none of these is it. */
 export function instanceNamed(
   instances: readonly Instance[],
-  { component, target }: InstanceName,
+  name: InstanceName,
 ): Instance | undefined {
-  return instances.find(
-    (one) =>
-      one.component.name === component && (target === undefined || one.target.name === target),
-  );
+  return instances.find((one) => isNamed(one, name));
 }
 
 /** Each hop keeps what it found under a name of its own. */

@@ -1,12 +1,10 @@
 import { assertNever } from '#kernel';
 import type { Hook, HookWork, RollbackHook, Step } from '#contracts';
 import { undoHook } from './job-images.js';
-import type { SeenContainer, WantedImage } from './wanted-image.js';
+import type { ImageKey, SeenContainer, WantedImage } from './wanted-image.js';
 import type { Instance } from './instances.js';
 import type { Problems } from './problems.js';
 import type { StepAbout, StepMaker } from './step-maker.js';
-
-type ImageKey = { readonly imageId?: string; readonly imageDigest?: string };
 
 interface HookSubject {
   readonly instance: Instance;

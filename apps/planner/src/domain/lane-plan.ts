@@ -5,7 +5,7 @@ import { planFiles, type PlannedFiles } from './ephemeral-files.js';
 import { LaneHooks, type AddStep } from './lane-hooks.js';
 import type { LaneSubject } from './lane-subject.js';
 import type { ComponentSpec } from './planning-documents.js';
-import type { WantedImage } from './wanted-image.js';
+import { imageKeyOf, type ImageKey } from './wanted-image.js';
 import {
   checkTimeoutSeconds,
   fitsSurely,
@@ -277,13 +277,13 @@ export class LanePlanner {
     return wanted === undefined ? {} : { stopTimeoutSeconds: wanted };
   }
 
-  private get newImage(): { imageId?: string; imageDigest?: string } {
-    return imageOf(this.subject.image);
+  private get newImage(): ImageKey {
+    return imageKeyOf(this.subject.image);
   }
 
-  private get oldImage(): { imageId?: string; imageDigest?: string } {
+  private get oldImage(): ImageKey {
     const { earlier, container } = this.subject;
-    return earlier === undefined ? { imageId: container.imageId } : imageOf(earlier.image);
+    return earlier === undefined ? { imageId: container.imageId } : imageKeyOf(earlier.image);
   }
 
   /** From `h2`: 2. */
@@ -342,10 +342,4 @@ function forwardStepOf(lane: string, component: ComponentSpec, name: Forward): s
 /** The step of a lane that makes the new container. */
 export function replaceStepOf(lane: string, component: ComponentSpec): string {
   return forwardStepOf(lane, component, 'replace');
-}
-
-function imageOf({ identity }: WantedImage): { imageId?: string; imageDigest?: string } {
-  const { id, digest } = identity;
-  if (id !== undefined) return { imageId: id };
-  return digest === undefined ? {} : { imageDigest: digest };
 }

@@ -12,3 +12,15 @@ export interface WantedImage {
   /** What was asked about it, where a mirror or a rule of trust is about it. */
   readonly examined?: ImageQuestion;
 }
+
+/** By which an instance that runs an image is known to. */
+export interface ImageKey {
+  readonly imageId?: string;
+  readonly imageDigest?: string;
+}
+
+export function imageKeyOf({ identity }: WantedImage): ImageKey {
+  const { id, digest } = identity;
+  if (id !== undefined) return { imageId: id };
+  return digest === undefined ? {} : { imageDigest: digest };
+}

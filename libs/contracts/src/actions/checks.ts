@@ -10,7 +10,7 @@ const timing = {
     .default(60),
   /** Milliseconds between two looks; default 250. */
   intervalMs: z.number().int().min(10).max(600_000).default(250),
-  /** Seconds for which it must go on passing, without a miss, before it counts; default 0: once is enough. */
+  /** Seconds for which it must go on passing, without a miss, before it counts; default 0, once is enough, but for `running`. */
   stableSeconds: seconds.default(0),
 };
 
@@ -61,8 +61,8 @@ export const check = z.discriminatedUnion('type', [
     /** One of these found in what it prints, on either output: failed at once, whatever its exit code. */
     failPatterns: z.array(pattern).default([]),
   }),
-  /** The container runs and goes on running. */
-  z.strictObject({ type: z.literal('running'), ...timing }),
+  /** The container runs and goes on running: default `stableSeconds` 1, since one look may come just before its end. */
+  z.strictObject({ type: z.literal('running'), ...timing, stableSeconds: seconds.default(1) }),
 ]);
 export type Check = z.infer<typeof check>;
 

@@ -14,7 +14,7 @@ type Output = ActionOutput<'hook.job'>;
 
 /**
  * Runs a container to its end. One that an earlier attempt made is waited for, or its end is taken: it runs once, unless it failed. It stays
- * until the instance is finished or taken back, so that nobody who asks again makes a second one.
+ * until a step removes it (of the lane, or of the upgrade for a hook of the whole application), so that nobody who asks again makes a second one.
  */
 export async function runJob(engine: Engine, context: StepContext, input: Input): Promise<Output> {
   const before = await jobOf(engine, context);

@@ -98,7 +98,10 @@ export async function giveBackNames(
   for (const mark of await nameMarks(engine, context, oldImageId)) {
     const now = await engine.inspectImage(mark.name, context.signal);
     const isTaken = now !== undefined && now.Id !== mark.imageId;
-    if (isTaken && (await usersOf(engine, context, now.Id)).length > 0) {
+    // not by a job of this upgrade, which is kept until all is finished off
+    const isNeeded =
+      isTaken && (await usersOf(engine, context, now.Id)).some(({ isOurJob }) => !isOurJob);
+    if (isNeeded) {
       context.log(`${mark.name} stays the new image: another container is of it`);
       continue;
     }
@@ -143,7 +146,7 @@ async function usersOf(
   engine: Engine,
   context: StepContext,
   imageId: string,
-): Promise<Array<{ runs: boolean }>> {
+): Promise<Array<{ runs: boolean; isOurJob: boolean }>> {
   const listed = await engine.call(
     'looking who is of the image',
     context.signal,
@@ -152,7 +155,10 @@ async function usersOf(
   );
   return listed
     .filter(({ ImageID }) => ImageID === imageId)
-    .map(({ State }) => ({ runs: State === 'running' || State === 'paused' }));
+    .map(({ State, Labels }) => ({
+      runs: State === 'running' || State === 'paused',
+      isOurJob: Labels[LABELS.role] === 'job' && Labels[LABELS.upgrade] === context.upgrade,
+    }));
 }
 
 async function giveName(

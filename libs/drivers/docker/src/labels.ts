@@ -15,6 +15,8 @@ export const LABELS = {
   stoodFor: `${LABEL_PREFIX}stood-for`,
   /** JSON of the restart policy that the container named by `of` had before it was stopped. */
   restartPolicy: `${LABEL_PREFIX}restart-policy`,
+  /** Of the same record: seconds that the stop may take, where the step says so. */
+  stopTimeout: `${LABEL_PREFIX}stop-timeout`,
   /** Of a record of role `file`: the path inside the container named by `of`. */
   path: `${LABEL_PREFIX}path`,
   /** Of a record of role `file`: when its folder was last changed before the file was written, RFC 3339. */

@@ -16,12 +16,13 @@ const NEVER: RestartPolicy = { Name: 'no', MaximumRetryCount: 0 };
 /**
  * Keeps a container from being started by the engine itself. An engine that comes back (after a crash or a reboot of the
  * host) starts what has a restart policy, also a container that was stopped by hand: then old and new would run on the same
- * data. The policy that it had is written down before.
+ * data. The policy that it had is written down before, and how long the stop that follows may take.
  */
 export async function holdBack(
   engine: Engine,
   context: StepContext,
   container: ContainerInfo,
+  stopTimeoutSeconds?: number,
 ): Promise<void> {
   const present = policyOf(container);
   const recorded = await recordedPolicy(engine, context, container.Id);
@@ -34,6 +35,9 @@ export async function holdBack(
       labels: {
         ...marks(context, 'mark', container.Id),
         [LABELS.restartPolicy]: JSON.stringify(before ?? present),
+        ...(stopTimeoutSeconds === undefined
+          ? {}
+          : { [LABELS.stopTimeout]: String(stopTimeoutSeconds) }),
       },
       what: 'writing down the restart policy',
     });
@@ -96,16 +100,28 @@ export async function removeRecord(
   return true;
 }
 
-/** When this upgrade began to hold it back, in milliseconds since 1970, cut to whole seconds: what it stops, it stops after that. */
-export async function heldBackAt(
+export interface HeldBack {
+  /** When this upgrade began to, in milliseconds since 1970, cut to whole seconds: what it stops, it stops after that. */
+  readonly sinceMs: number;
+  /** That the stop may take, where the step says so. */
+  readonly stopTimeoutSeconds: number | undefined;
+}
+
+/** What `holdBack` wrote down, if it did. */
+export async function heldBack(
   engine: Engine,
   context: StepContext,
   containerId: string,
-): Promise<number | undefined> {
+): Promise<HeldBack | undefined> {
   const record = await recordOf(engine, context, containerId);
   // a field of the API that the client's types leave out
   const { CreatedAt } = (record ?? {}) as { CreatedAt?: string };
-  return CreatedAt === undefined ? undefined : Date.parse(CreatedAt);
+  if (CreatedAt === undefined) return undefined;
+  const seconds = Number(record?.Labels?.[LABELS.stopTimeout]);
+  return {
+    sinceMs: Date.parse(CreatedAt),
+    stopTimeoutSeconds: Number.isFinite(seconds) ? seconds : undefined,
+  };
 }
 
 async function recordedPolicy(

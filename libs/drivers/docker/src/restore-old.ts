@@ -7,10 +7,10 @@ import { abortedBy } from './errors.js';
 import { removeLeftovers } from './helper.js';
 import { newContainersOf, renameContainer } from './new-containers.js';
 import { drift, plannedContainer, short } from './planned-container.js';
-import { giveBack, heldBackAt, removeRecord } from './restart-policy.js';
+import { giveBack, heldBack, removeRecord } from './restart-policy.js';
 import { startAndWatch } from './start.js';
 
-/** How long the engine gives a container that it stops, in seconds, unless the container says otherwise; and a while to see that it has ended. */
+/** How long the engine gives a container that it stops, in seconds, unless the step or the container says otherwise; and a while to see that it has ended. */
 const STOP_SECONDS = 10;
 const MARGIN_SECONDS = 10;
 const LOOK_MS = 100;
@@ -46,11 +46,11 @@ export async function restoreOld(
  */
 async function staysUp(engine: Engine, context: StepContext, old: ContainerInfo): Promise<boolean> {
   if (!isLive(old)) return false;
-  const askedAt = await heldBackAt(engine, context, old.Id);
-  if (askedAt === undefined || Date.parse(old.State.StartedAt) > askedAt + 1_000) return true;
+  const held = await heldBack(engine, context, old.Id);
+  if (held === undefined || Date.parse(old.State.StartedAt) > held.sinceMs + 1_000) return true;
   // a field of the API that the client's types leave out
   const { StopTimeout = STOP_SECONDS } = old.Config as { StopTimeout?: number };
-  const seconds = StopTimeout + MARGIN_SECONDS;
+  const seconds = (held.stopTimeoutSeconds ?? StopTimeout) + MARGIN_SECONDS;
   context.log(`${nameOf(old)} runs: it is seen in ${seconds} s whether a stop of it is under way`);
   const until = performance.now() + seconds * 1_000;
   while (performance.now() < until) {

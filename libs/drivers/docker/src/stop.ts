@@ -16,7 +16,7 @@ export async function stop(
   assertName(input, old);
   assertKeepable(old);
   const ran = isLive(old);
-  await holdBack(engine, context, old);
+  await holdBack(engine, context, old, input.stopTimeoutSeconds);
   if (ran) await stopContainer(engine, context, old, input.stopTimeoutSeconds);
   return { containerId: old.Id, found: ran ? 'done_now' : 'done_before' };
 }

@@ -9,7 +9,8 @@ import type { StepTarget } from '#contracts';
 import { SecretStore, type Driver } from '#drivers/core';
 import { dockerDriver } from '#drivers/docker';
 import { Certificates } from '../../../../test/support/certificates.js';
-import { failureOf, observe, SSH, targetOf, TLS } from './far-engine.js';
+import { failureOf } from '../../../../test/support/failure-of.js';
+import { observe, SSH, targetOf, TLS } from './far-engine.js';
 
 // Stand-ins: no real engine is that old or that new, and none is silent.
 let driver: Driver;

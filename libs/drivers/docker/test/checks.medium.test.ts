@@ -9,6 +9,7 @@ import { dockerDriver } from '#drivers/docker';
 import { freePort } from '#fleet';
 import { LiftlockError, waitFor } from '#kernel';
 import { cleanUp, openEngine } from '../../../../test/support/engine-client.js';
+import { failureOf } from '../../../../test/support/failure-of.js';
 import { importImage, serviceImage } from '../../../../test/support/service-image.js';
 import { contextOf } from '../../../../test/support/step-context.js';
 
@@ -64,15 +65,6 @@ function check(name: string, asked: Asked, more: { imageId?: string } = {}): Pro
     check: checkSchema.parse(input),
     ...more,
   });
-}
-
-async function failureOf(attempt: Promise<unknown>): Promise<LiftlockError> {
-  return attempt.then(
-    (value) => {
-      throw new Error(`it passed: ${JSON.stringify(value)}`);
-    },
-    (error: unknown) => LiftlockError.from(error),
-  );
 }
 
 const exec = async (container: Docker.Container, ...command: string[]): Promise<void> => {
@@ -264,7 +256,9 @@ describe('the container', () => {
 
   test('that ends at once is named with its exit code and its last lines, long before the deadline', async () => {
     const { name } = await run('echo first; echo "no licence"; exit 3');
-    const error = await failureOf(check(name, { type: 'running', deadlineSeconds: 3600 }));
+    // a look that comes before its end passes: once is not enough
+    const asked = { type: 'running', deadlineSeconds: 3600, stableSeconds: 1800 };
+    const error = await failureOf(check(name, asked));
     expect(error).toMatchObject({ code: 'container_exited' });
     expect(error.message).toMatch(new RegExp(`${name} ended with exit code 3.*no licence`));
     expect(error.details?.['log']).toEqual(['first', 'no licence']);

@@ -10,11 +10,11 @@ import { SecretStore, type Driver } from '#drivers/core';
 import { dockerDriver } from '#drivers/docker';
 import { treeDigest } from '../../../../test/support/data-tree.js';
 import { cleanUp, openEngine } from '../../../../test/support/engine-client.js';
+import { failureOf } from '../../../../test/support/failure-of.js';
 import { serviceImage } from '../../../../test/support/service-image.js';
 import { SshServer } from '../../../../test/support/ssh-server.js';
 import {
   contextFor,
-  failureOf,
   observe,
   SSH,
   sshSecrets,

@@ -12,12 +12,12 @@ import { freePort } from '#fleet';
 import { Certificates } from '../../../../test/support/certificates.js';
 import { damage, plantTree, treeDigest } from '../../../../test/support/data-tree.js';
 import { cleanUp, openEngine } from '../../../../test/support/engine-client.js';
+import { failureOf } from '../../../../test/support/failure-of.js';
 import { OwnEngine } from '../../../../test/support/own-engine.js';
 import { serviceImage } from '../../../../test/support/service-image.js';
 import { SshServer } from '../../../../test/support/ssh-server.js';
 import {
   contextFor,
-  failureOf,
   observe,
   SSH,
   sshSecrets,

@@ -10,16 +10,10 @@ import { dockerDriver } from '#drivers/docker';
 import { waitFor } from '#kernel';
 import { newFolder, treeDigest } from '../../../../test/support/data-tree.js';
 import { cleanUp } from '../../../../test/support/engine-client.js';
+import { failureOf } from '../../../../test/support/failure-of.js';
 import { OwnEngine } from '../../../../test/support/own-engine.js';
 import { serviceImage } from '../../../../test/support/service-image.js';
-import {
-  contextFor,
-  failureOf,
-  observe,
-  startWithData,
-  targetOf,
-  type FarContainer,
-} from './far-engine.js';
+import { contextFor, observe, startWithData, targetOf, type FarContainer } from './far-engine.js';
 
 const PREFIX = 'dkaway';
 const IMAGE = 'liftlock-test-away:1.0';

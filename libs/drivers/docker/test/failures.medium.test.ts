@@ -7,6 +7,7 @@ import type { DataSource, Driver, LookUpLayers } from '#drivers/core';
 import { dockerDriver } from '#drivers/docker';
 import { waitFor } from '#kernel';
 import { cleanUp } from '../../../../test/support/engine-client.js';
+import { failureOf } from '../../../../test/support/failure-of.js';
 import { OwnEngine } from '../../../../test/support/own-engine.js';
 import {
   PlainRepository,
@@ -14,7 +15,7 @@ import {
 } from '../../../../test/support/registry-image.js';
 import { startRegistryServer } from '../../../../test/support/registry.js';
 import { serviceImage } from '../../../../test/support/service-image.js';
-import { contextFor, failureOf, startWithData, targetOf } from './far-engine.js';
+import { contextFor, startWithData, targetOf } from './far-engine.js';
 
 const PREFIX = 'dkfail';
 const IMAGE = 'liftlock-test-failures:1.0';

@@ -1,8 +1,6 @@
 import type Docker from 'dockerode';
-import { expect } from 'vitest';
 import type { Credentials, Observation, StepTarget } from '#contracts';
 import type { DataSource, Driver } from '#drivers/core';
-import { LiftlockError } from '#kernel';
 import { newFolder } from '../../../../test/support/data-tree.js';
 import type { SshServer } from '../../../../test/support/ssh-server.js';
 import { contextOf } from '../../../../test/support/step-context.js';
@@ -63,13 +61,4 @@ export async function startWithData(
   await made.start();
   const keptName = `${container}-kept`;
   return { container, containerId: made.id, keptName, paths: ['/data'], folder };
-}
-
-export async function failureOf(attempt: Promise<unknown>): Promise<LiftlockError> {
-  const error = await attempt.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  expect(error).toBeInstanceOf(LiftlockError);
-  return error as LiftlockError;
 }

@@ -15,9 +15,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { EphemeralFile } from '#contracts';
 import type { Driver, StepContext } from '#drivers/core';
 import { dockerDriver } from '#drivers/docker';
-import { LiftlockError, systemIds } from '#kernel';
+import { systemIds } from '#kernel';
 import { newFolder } from '../../../../test/support/data-tree.js';
 import { cleanUp, openEngine } from '../../../../test/support/engine-client.js';
+import { failureOf } from '../../../../test/support/failure-of.js';
 import { serviceImage } from '../../../../test/support/service-image.js';
 import { contextOf, crashAt } from '../../../../test/support/step-context.js';
 
@@ -85,13 +86,6 @@ const write = (files = [file()], changes = {}) =>
   driver.files.write(attempt('lane/files/write', changes), { container, containerId, files });
 const remove = (paths = [PATH], changes = {}) =>
   driver.files.remove(attempt('lane/files/remove', changes), { container, containerId, paths });
-const failureOf = (promise: Promise<unknown>): Promise<LiftlockError> =>
-  promise.then(
-    (value) => {
-      throw new Error(`it went well: ${JSON.stringify(value)}`);
-    },
-    (error: unknown) => LiftlockError.from(error),
-  );
 
 /** Records of files that this file's upgrades wrote. */
 async function marks(): Promise<string[]> {

@@ -5,6 +5,7 @@ import type { Driver, StepContext } from '#drivers/core';
 import { dockerDriver } from '#drivers/docker';
 import { LiftlockError, systemIds, waitFor } from '#kernel';
 import { cleanUp, openEngine } from '../../../../test/support/engine-client.js';
+import { failureOf } from '../../../../test/support/failure-of.js';
 import { serviceImage } from '../../../../test/support/service-image.js';
 import { contextOf, crashAt } from '../../../../test/support/step-context.js';
 
@@ -60,13 +61,6 @@ const jobInput = (script: string, more: object = {}) => ({
 });
 const job = (script: string, more: object = {}, context = attempt()) =>
   driver.hooks.job(context, jobInput(script, more));
-const failureOf = (promise: Promise<unknown>): Promise<LiftlockError> =>
-  promise.then(
-    (value) => {
-      throw new Error(`it went well: ${JSON.stringify(value)}`);
-    },
-    (error: unknown) => LiftlockError.from(error),
-  );
 const inside = async (script: string): Promise<string> => (await command(script)).said.join('\n');
 
 describe('a command in the instance', () => {

@@ -18,6 +18,7 @@ import { dockerDriver } from '#drivers/docker';
 import type { Driver, StepContext } from '#drivers/core';
 import { LiftlockError } from '#kernel';
 import { openEngine } from '../../../../test/support/engine-client.js';
+import { failureOf } from '../../../../test/support/failure-of.js';
 import { serviceImage } from '../../../../test/support/service-image.js';
 import { contextOf, crashAt } from '../../../../test/support/step-context.js';
 import { startRegistry } from './test-registry.js';
@@ -64,15 +65,6 @@ const isThere = async (id: string): Promise<boolean> =>
       () => true,
       () => false,
     );
-
-async function failureOf(attempt: Promise<unknown>): Promise<LiftlockError> {
-  return attempt.then(
-    (value) => {
-      throw new Error(`it went well: ${JSON.stringify(value)}`);
-    },
-    (error: unknown) => LiftlockError.from(error),
-  );
-}
 
 describe('an image', () => {
   test('that is there is left alone; by its ID, whatever its tag names', async () => {
@@ -277,6 +269,15 @@ describe('an archive whose name the old image has', () => {
     await keep(input.containerId);
     await driver.instances.removeOld(contextOf(endpoint), input);
     expect(await idOf(OLD_NAME)).toBe(undefined);
+    expect(await records()).toEqual([]);
+  });
+
+  test('gives it back beside a job of the same upgrade, which is kept until all is finished off', async () => {
+    const { context, input } = await loaded();
+    const labels = { 'dev.liftlock.upgrade': context.upgrade, 'dev.liftlock.role': 'job' };
+    await docker.createContainer({ name: `${NAMED}-job`, Image: newId, Labels: labels });
+    await driver.instances.removeNew(context, input);
+    expect([await idOf(NAME), await idOf(OLD_NAME)]).toEqual([oldId, undefined]);
     expect(await records()).toEqual([]);
   });
 

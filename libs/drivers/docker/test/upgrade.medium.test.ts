@@ -1,16 +1,18 @@
 import { createServer } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type Docker from 'dockerode';
+import { check as checkSchema } from '#contracts';
 import { dockerDriver } from '#drivers/docker';
-import type { Driver, StepContext } from '#drivers/core';
+import type { Driver } from '#drivers/core';
 import { freePort } from '#fleet';
-import { LiftlockError, systemIds, waitFor } from '#kernel';
+import { LiftlockError, waitFor } from '#kernel';
 import { cleanUp, openEngine, type ContainerInfo } from '../../../../test/support/engine-client.js';
+import { failureOf } from '../../../../test/support/failure-of.js';
 import { serviceImage } from '../../../../test/support/service-image.js';
-import { contextOf, crashAt } from '../../../../test/support/step-context.js';
+import { contextOf } from '../../../../test/support/step-context.js';
+import { expectToFindItself, REFERENCE, startInstance, type Started } from './upgrade-scene.js';
 
 const PREFIX = 'dkupg';
-const REFERENCE = 'liftlock-test-service:2.0';
 let docker: Docker;
 let endpoint: string;
 let driver: Driver;
@@ -29,82 +31,11 @@ afterAll(async () => {
   for (const id of [oldImage, newImage]) await docker.getImage(id).remove({ force: true });
 });
 
-/** One instance in the middle of its upgrade: each action as the executor would ask for it. */
-interface Started {
-  readonly container: string;
-  readonly containerId: string;
-  readonly keptName: string;
-  /** Of the next attempt. */
-  attempt(changes?: Partial<StepContext>): ReturnType<typeof contextOf>;
-  readonly stop: Action;
-  readonly replace: Action;
-  readonly stopNew: Action;
-  readonly restoreOld: Action;
-  readonly removeNew: Action;
-  readonly removeOld: Action;
-}
-type Action = (changes?: Partial<StepContext>) => Promise<{ found: string }>;
-
-async function startOld(name: string, settings: object = {}): Promise<Started> {
-  const container = `${PREFIX}-${name}`;
-  const made = await docker.createContainer({
-    name: container,
-    Image: oldImage,
-    StopTimeout: 2,
-    HostConfig: { RestartPolicy: { Name: 'always', MaximumRetryCount: 0 } },
-    ...settings,
-  });
-  await made.start();
-  const upgrade = systemIds.next('upg');
-  let token = 0;
-  const attempt: Started['attempt'] = (changes = {}) => {
-    token += 1;
-    return contextOf(endpoint, { upgrade, token, ...changes });
-  };
-  const planned = { container, containerId: made.id };
-  const kept = { ...planned, keptName: `${container}-kept` };
-  const image = { reference: REFERENCE, id: newImage };
-  const { instances } = driver;
-  return {
-    ...kept,
-    attempt,
-    stop: (changes) => instances.stop(attempt(changes), planned),
-    replace: (changes) => instances.replace(attempt(changes), { ...kept, image, env: {} }),
-    stopNew: (changes) => instances.stopNew(attempt(changes), kept),
-    restoreOld: (changes) => instances.restoreOld(attempt(changes), { ...kept, start: true }),
-    removeNew: (changes) => instances.removeNew(attempt(changes), kept),
-    removeOld: (changes) => instances.removeOld(attempt(changes), kept),
-  };
-}
+const startOld = (name: string, settings?: object): Promise<Started> =>
+  startInstance({ docker, endpoint, driver, oldImage, newImage }, `${PREFIX}-${name}`, settings);
 
 const inspect = (nameOrId: string): Promise<ContainerInfo> =>
   docker.getContainer(nameOrId).inspect();
-
-async function failureOf(attempt: Promise<unknown>): Promise<LiftlockError> {
-  return attempt.then(
-    (value) => {
-      throw new Error(`it went well: ${JSON.stringify(value)}`);
-    },
-    (error: unknown) => LiftlockError.from(error),
-  );
-}
-
-/** Cuts attempts off after each single change until one gets through; afterwards once more, to see that nothing is left to do. */
-async function expectToFindItself(action: Action): Promise<number> {
-  let cuts = 0;
-  for (let attempt = 1; ; attempt += 1) {
-    const changes = attempt <= 8 ? crashAt(2) : {};
-    const outcome = await action(changes).then(
-      () => 'done',
-      (error: unknown) => LiftlockError.from(error).code,
-    );
-    if (outcome === 'done') break;
-    expect(outcome).toBe('fenced');
-    cuts += 1;
-  }
-  expect((await action()).found).not.toBe('done_now');
-  return cuts;
-}
 
 /** Names of all containers of a test, and what of ours is left on the engine for one upgrade. */
 async function namesOf(started: Started): Promise<string[]> {
@@ -217,20 +148,23 @@ describe('an upgrade', () => {
   });
 
   test('whose stop was called back while the engine goes on with it: the old one is up afterwards, and stays so', async () => {
+    // the container's own time is long over when it ends, and the step's is not
     const one = await startOld('called-back', {
-      Cmd: ['sh', '-c', "trap 'echo stopping; sleep 2; exit 0' TERM; while :; do sleep 0.1; done"],
-      StopTimeout: 30,
+      Cmd: ['sh', '-c', "trap 'echo stopping; sleep 13; exit 0' TERM; while :; do sleep 0.1; done"],
+      StopTimeout: 1,
     });
     const { StartedAt } = (await inspect(one.containerId)).State;
     const calledBack = new AbortController();
-    const stopping = failureOf(one.stop({ signal: calledBack.signal }));
+    const context = one.attempt({ signal: calledBack.signal });
+    const stopping = failureOf(driver.instances.stop(context, { ...one, stopTimeoutSeconds: 60 }));
     const log = () => docker.getContainer(one.containerId).logs({ stdout: true, follow: false });
     await waitFor(async () => String(await log()).includes('stopping'), {
       ...{ what: 'the old one is told to stop', deadlineMs: 60_000 },
     });
     calledBack.abort(new LiftlockError('fenced', 'the attempt is called back'));
     await stopping;
-    expect((await one.restoreOld()).found).toBe('done_now');
+    const signal = AbortSignal.timeout(120_000);
+    expect((await one.restoreOld({ signal })).found).toBe('done_now');
     const { State, HostConfig } = await inspect(one.containerId);
     expect(State.Running).toBe(true);
     expect(Date.parse(State.StartedAt)).toBeGreaterThan(Date.parse(StartedAt));
@@ -331,13 +265,18 @@ describe('refused, and nothing was changed', () => {
   test('a new version that ends at once, with its last words', async () => {
     const one = await startOld('ends');
     await one.stop();
+    const lasting = { type: 'running', deadlineSeconds: 3600, stableSeconds: 1800 };
+    const replaced = driver.instances.replace(one.attempt(), {
+      ...one,
+      image: { reference: REFERENCE, id: newImage },
+      env: {},
+      command: ['sh', '-c', 'echo "no licence"; exit 3'],
+    });
+    // on a machine that is slow enough it ends after the start was watched: the check sees it
     const error = await failureOf(
-      driver.instances.replace(one.attempt(), {
-        ...one,
-        image: { reference: REFERENCE, id: newImage },
-        env: {},
-        command: ['sh', '-c', 'echo "no licence"; exit 3'],
-      }),
+      replaced.then(() =>
+        driver.checks.check(one.attempt(), { ...one, check: checkSchema.parse(lasting) }),
+      ),
     );
     expect(error).toMatchObject({ code: 'container_exited' });
     expect(error.message).toMatch(/ ended .*no licence/);
