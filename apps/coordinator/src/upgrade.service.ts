@@ -103,14 +103,9 @@ export class UpgradeService {
   }
 
   async events(asked: QueryData<'list-events'>): Promise<QueryReply<'list-events'>> {
-    return this.work.run(async (tx) => {
-      // the state first: events that come in between are then fetched by the next call, and none is missed
-      const { saga } = await this.upgrades.get(tx, asked.id);
-      return {
-        state: saga.state,
-        items: await this.upgrades.history(tx, asked.id, asked.after, asked.limit),
-      };
-    });
+    return this.work.single((db) =>
+      this.upgrades.eventsAfter(db, asked.id, asked.after, asked.limit),
+    );
   }
 
   /** @throws LiftlockError `conflict` saying why not now, and what can be done instead. */

@@ -18,6 +18,7 @@ import { DeadLetterRepository, Inbox, UnitOfWork } from '#persistence';
 import { DeliveryWorker } from './delivery.worker.js';
 import { addressOf, wants } from './domain/event-address.js';
 import { DeliveryStore } from './persistence/delivery.store.js';
+import { UnawaitedEvents } from './unawaited-events.js';
 import { WebhookDirectory } from './webhook-directory.js';
 
 const ACK_WAIT_SECONDS = 30;
@@ -30,6 +31,7 @@ const AGAIN_MS = 1_000;
 export class EventConsumer implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger(EventConsumer.name);
   private readonly consumer: DurableConsumer;
+  private readonly underWay = new Set<Promise<void>>();
   private closed = false;
 
   constructor(
@@ -39,6 +41,7 @@ export class EventConsumer implements OnApplicationBootstrap, BeforeApplicationS
     private readonly deadLetters: DeadLetterRepository,
     private readonly directory: WebhookDirectory,
     private readonly deliveries: DeliveryStore,
+    private readonly unawaited: UnawaitedEvents,
     private readonly worker: DeliveryWorker,
   ) {
     this.consumer = new DurableConsumer(
@@ -62,6 +65,7 @@ export class EventConsumer implements OnApplicationBootstrap, BeforeApplicationS
   async beforeApplicationShutdown(): Promise<void> {
     this.closed = true;
     await this.consumer.stop();
+    await Promise.all(this.underWay);
   }
 
   private async take(message: JsMsg): Promise<void> {
@@ -71,21 +75,39 @@ export class EventConsumer implements OnApplicationBootstrap, BeforeApplicationS
       return;
     }
     try {
-      const isAwaited = await this.store(message);
-      message.ack();
-      if (isAwaited) this.worker.poke();
-    } catch (thrown) {
-      const error = LiftlockError.from(thrown);
-      if (!error.retryable && (await this.bury(message, error))) return;
-      this.logger.warn(
-        `${message.subject}: ${error.code}: ${error.message}; again in ${AGAIN_MS} ms`,
-      );
-      message.nak(AGAIN_MS);
+      const unawaited = await this.store(message);
+      if (unawaited === undefined) {
+        message.ack();
+        this.worker.poke();
+      } else this.noteLater(message, unawaited);
+    } catch (error) {
+      await this.failed(message, error);
     }
   }
 
-  /** @returns whether anybody is to be told of it */
-  private async store(message: JsMsg): Promise<boolean> {
+  /** Nothing waits for it: the next event is looked at meanwhile. */
+  private noteLater(message: JsMsg, id: string): void {
+    const noting = this.unawaited
+      .add(id)
+      .then(
+        () => message.ack(),
+        (error: unknown) => this.failed(message, error),
+      )
+      .finally(() => this.underWay.delete(noting));
+    this.underWay.add(noting);
+  }
+
+  private async failed(message: JsMsg, thrown: unknown): Promise<void> {
+    const error = LiftlockError.from(thrown);
+    if (!error.retryable && (await this.bury(message, error))) return;
+    this.logger.warn(
+      `${message.subject}: ${error.code}: ${error.message}; again in ${AGAIN_MS} ms`,
+    );
+    message.nak(AGAIN_MS);
+  }
+
+  /** @returns its id, if nobody is to be told of it: then it is still to be written down. */
+  private async store(message: JsMsg): Promise<string | undefined> {
     const event = readEvent(message);
     const address = addressOf(message.subject);
     if (event === undefined || address === undefined)
@@ -95,10 +117,7 @@ export class EventConsumer implements OnApplicationBootstrap, BeforeApplicationS
     const webhooks = (await this.directory.of(environment)).filter((webhook) =>
       wants(webhook, type),
     );
-    if (webhooks.length === 0) {
-      await this.work.single((db) => this.inbox.accept(db, event.id, EVENT_CONSUMER));
-      return false;
-    }
+    if (webhooks.length === 0) return event.id;
     await this.work.run(async (tx) => {
       // a broker that came back empty is filled again: the webhooks of today do not get the events of yesterday
       if (!(await this.inbox.accept(tx, event.id, EVENT_CONSUMER))) return;
@@ -106,7 +125,7 @@ export class EventConsumer implements OnApplicationBootstrap, BeforeApplicationS
         await this.deliveries.add(tx, { eventId: event.id, environment, type, url, secret, body });
       }
     });
-    return true;
+    return undefined;
   }
 
   /** What can never be told to anybody is kept, and not looked at again. @returns whether it is kept. */

@@ -9,6 +9,7 @@ import { EventConsumer } from './event.consumer.js';
 import { DeliveryStore } from './persistence/delivery.store.js';
 import { NotifierTables1700000001000 } from './persistence/tables.migration.js';
 import { DELIVERY_POLICY, IDS, SECRETS } from './tokens.js';
+import { UnawaitedEvents } from './unawaited-events.js';
 import { WebhookDirectory } from './webhook-directory.js';
 import { WebhookSender } from './webhook.sender.js';
 
@@ -42,6 +43,7 @@ export class NotifierModule {
         WebhookDirectory,
         WebhookSender,
         DeliveryWorker,
+        UnawaitedEvents,
         EventConsumer,
       ],
     };

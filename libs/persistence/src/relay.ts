@@ -17,7 +17,7 @@ import { SentMarks } from './sent-marks.js';
 import { OUTBOX_PUBLISHER } from './tokens.js';
 
 /** How often the table is looked at for what another process, or this one before a crash, has left. */
-const POLL_MS = 200;
+const POLL_MS = 1_000;
 /** Another replica is at it: its look may have been before our commit. */
 const BUSY_MS = 20;
 /**
@@ -129,9 +129,10 @@ export class Relay
     let failures = 0;
     let prunedAt = performance.now();
     do {
+      const { poked } = this;
       this.poked = false;
       try {
-        const found = await this.relayBatch();
+        const found = await this.relayBatch(poked);
         failures = 0;
         if (found === 'busy') await this.pause(BUSY_MS);
         if (found !== 'nothing') continue;
@@ -153,13 +154,17 @@ export class Relay
     await this.relayBatch().catch(() => undefined);
   }
 
-  /** @returns whether there may be more to do at once, or another relay is at it. */
-  private async relayBatch(): Promise<'more' | 'nothing' | 'busy'> {
-    if (!(await this.rows.areWaiting())) return 'nothing';
+  /**
+   * @param isKnown something waits: that need not be asked first
+   * @returns whether there may be more to do at once, or another relay is at it.
+   */
+  private async relayBatch(isKnown = false): Promise<'more' | 'nothing' | 'busy'> {
+    if (!isKnown && !(await this.rows.areWaiting())) return 'nothing';
     return this.rows.withLock(this.held.now(), async (rows, mark) => {
       const sent = await this.publishInOrder(rows);
       await mark(sent);
-      return sent.length > 0 || rows.length === BATCH ? 'more' : 'nothing';
+      // what is committed meanwhile says so
+      return rows.length === BATCH ? 'more' : 'nothing';
     });
   }
 

@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto';
-import { open } from 'node:fs/promises';
-import type { Readable } from 'node:stream';
+import { open, type FileHandle } from 'node:fs/promises';
+import { Writable, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { callbackify } from 'node:util';
 
 /** Bytes after which what was written is sent to the disk: little is left to wait for at the end. */
 const SYNC_EVERY = 8 * 1024 * 1024;
+/** Bytes that wait at most while a write is under way, and are then written together: they come in pieces of 32 KiB. */
+const GATHER = 1024 * 1024;
 
 export interface WrittenArchive {
   readonly bytes: number;
@@ -28,13 +31,11 @@ export async function writeArchive(
   let synced = 0;
   let syncing: Promise<void> = Promise.resolve();
   let isSyncing = false;
-  const write = async (chunk: Buffer): Promise<void> => {
-    hash.update(chunk);
-    for (let done = 0; done < chunk.length;) {
-      done += (await file.write(chunk, done)).bytesWritten;
-    }
-    bytes += chunk.length;
-    onBytes(chunk.length);
+  const write = async (chunks: readonly Buffer[]): Promise<void> => {
+    for (const chunk of chunks) hash.update(chunk);
+    const written = await writeAll(file, chunks);
+    bytes += written;
+    onBytes(written);
     if (isSyncing || bytes - synced < SYNC_EVERY) return;
     isSyncing = true;
     synced = bytes;
@@ -45,9 +46,16 @@ export async function writeArchive(
     syncing.catch(() => undefined);
   };
   try {
-    const sink = async (chunks: AsyncIterable<Buffer>): Promise<void> => {
-      for await (const chunk of chunks) await write(chunk);
-    };
+    const put = callbackify(write);
+    const sink = new Writable({
+      highWaterMark: GATHER,
+      write: (chunk: Buffer, _encoding, done) => put([chunk], done),
+      writev: (chunks, done) =>
+        put(
+          chunks.map(({ chunk }) => chunk as Buffer),
+          done,
+        ),
+    });
     await pipeline(archive, sink, { signal });
     await syncing;
     await file.sync();
@@ -55,4 +63,14 @@ export async function writeArchive(
     await file.close();
   }
   return { bytes, sha256: `sha256:${hash.digest('hex')}` };
+}
+
+/** A disk that is nearly full may take less than it is given. @returns the bytes. */
+async function writeAll(file: FileHandle, chunks: readonly Buffer[]): Promise<number> {
+  const total = chunks.reduce((sum, { length }) => sum + length, 0);
+  const { bytesWritten } = await file.writev(chunks);
+  if (bytesWritten === total) return total;
+  const rest = Buffer.concat(chunks).subarray(bytesWritten);
+  for (let done = 0; done < rest.length;) done += (await file.write(rest, done)).bytesWritten;
+  return total;
 }

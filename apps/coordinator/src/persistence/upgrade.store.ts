@@ -31,6 +31,11 @@ interface HistoryRow {
   data: Record<string, unknown>;
 }
 
+/** Of an upgrade that has no events there. */
+interface NoHistoryRow {
+  sequence: null;
+}
+
 export interface UpgradeFilter {
   readonly environment?: string | undefined;
   readonly application?: string | undefined;
@@ -81,7 +86,7 @@ export class UpgradeStore {
   private async read(tx: EntityManager, id: string, lock: string): Promise<UpgradeRecord> {
     const rows = await tx.query<UpgradeRow[]>(`SELECT * FROM upgrades WHERE id = $1 ${lock}`, [id]);
     const row = rows[0];
-    if (row === undefined) throw new LiftlockError('not_found', `there is no upgrade ${id}`);
+    if (row === undefined) throw missing(id);
     return fromRow(row);
   }
 
@@ -174,18 +179,35 @@ export class UpgradeStore {
     );
   }
 
-  async history(
-    tx: EntityManager,
+  /**
+   * The state and the events after a sequence, of one moment: what happens later is fetched by the next call, and none is missed.
+   * @throws LiftlockError `not_found`
+   */
+  async eventsAfter(
+    db: EntityManager,
     id: string,
     after: number,
     limit: number,
-  ): Promise<HistoryEvent[]> {
-    const rows = await tx.query<HistoryRow[]>(
-      `SELECT * FROM history WHERE upgrade = $1 AND sequence > $2 ORDER BY sequence LIMIT $3`,
+  ): Promise<{ state: UpgradeState; items: HistoryEvent[] }> {
+    const rows = await db.query<Array<{ state: UpgradeState } & (HistoryRow | NoHistoryRow)>>(
+      `SELECT upgrades.state, later.* FROM upgrades
+       LEFT JOIN LATERAL (SELECT * FROM history WHERE upgrade = upgrades.id AND sequence > $2 ORDER BY sequence LIMIT $3) AS later ON true
+       WHERE upgrades.id = $1 ORDER BY later.sequence`,
       [id, after, limit],
     );
-    return rows.map((row) => ({ ...row, at: row.at.toISOString() }));
+    const [first] = rows;
+    if (first === undefined) throw missing(id);
+    return {
+      state: first.state,
+      items: rows.flatMap(({ state: _state, ...row }) =>
+        row.sequence === null ? [] : [{ ...row, at: row.at.toISOString() }],
+      ),
+    };
   }
+}
+
+function missing(id: string): LiftlockError {
+  return new LiftlockError('not_found', `there is no upgrade ${id}`);
 }
 
 function fromRow(row: UpgradeRow): UpgradeRecord {

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
-import { isFinal, type HistoryEvent } from '#contracts';
+import { isFinal, type EventType, type HistoryEvent } from '#contracts';
 import { LiftlockError } from '#kernel';
 import { QueryClient } from '#bus';
 import { EventWakes } from './event-wakes.js';
@@ -8,6 +8,10 @@ import { EventWakes } from './event-wakes.js';
 const PAGE = 200;
 /** Milliseconds after which it is asked although nothing was heard. */
 const POLL_MS = 1_500;
+/** Milliseconds from one question to the next: the steps of a wave tell of themselves hundreds of times, and are read together. */
+const GATHER_MS = 100;
+/** What somebody waits for is asked for at once. */
+const AT_ONCE: EventType = 'upgrade-state-changed';
 
 /** The history of an upgrade, and then what happens, up to its end. */
 @Injectable()
@@ -27,12 +31,20 @@ export class EventFeed {
     signal: AbortSignal,
   ): AsyncGenerator<readonly HistoryEvent[]> {
     let woken = new AbortController();
-    const stop = this.wakes.listen(upgrade, () => woken.abort());
+    let hurried = new AbortController();
+    const stop = this.wakes.listen(upgrade, (type) => {
+      woken.abort();
+      if (type === AT_ONCE) hurried.abort();
+    });
+    const pause = (ms: number, { signal: end }: AbortController): Promise<void> =>
+      delay(ms, undefined, { signal: AbortSignal.any([signal, end]) }).catch(() => undefined);
     try {
       let position = after;
       for (let first = true; !signal.aborted; first = false) {
         // what is heard while the question is under way counts for the next one
         woken = new AbortController();
+        hurried = new AbortController();
+        const askedAt = performance.now();
         const page = await this.page(upgrade, position, first);
         if (page !== undefined) {
           yield page.items;
@@ -40,9 +52,8 @@ export class EventFeed {
           if (page.items.length === PAGE) continue;
           if (isFinal(page.state)) return;
         } else yield [];
-        await delay(POLL_MS, undefined, { signal: AbortSignal.any([signal, woken.signal]) }).catch(
-          () => undefined,
-        );
+        await pause(POLL_MS, woken);
+        await pause(Math.max(0, askedAt + GATHER_MS - performance.now()), hurried);
       }
     } finally {
       stop();

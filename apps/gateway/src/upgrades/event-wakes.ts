@@ -5,12 +5,16 @@ import { Bus } from '#bus';
 
 /** `liftlock.event.<environment>.<application>.<upgrade>.<type>` */
 const UPGRADE_TOKEN = 4;
+const TYPE_TOKEN = 5;
+
+/** @param type of the event, as in its subject */
+type Wake = (type: string) => void;
 
 /** Hears that something happened to an upgrade. What it was is asked of the coordinator: a message may be lost, a row is not. */
 @Injectable()
 export class EventWakes implements OnModuleInit, OnModuleDestroy {
   private readonly logger = new Logger(EventWakes.name);
-  private readonly waiting = new Map<string, Set<() => void>>();
+  private readonly waiting = new Map<string, Set<Wake>>();
   private subscription: Subscription | undefined;
 
   constructor(private readonly bus: Bus) {}
@@ -18,12 +22,13 @@ export class EventWakes implements OnModuleInit, OnModuleDestroy {
   onModuleInit(): void {
     this.subscription = this.bus.nats.subscribe(EVENT_SUBJECTS, {
       callback: (error, message) => {
-        if (error !== null)
+        if (error !== null) {
           this.logger.warn(`events are not heard, only asked for: ${error.message}`);
-        else
-          for (const wake of this.waiting.get(message.subject.split('.')[UPGRADE_TOKEN] ?? '') ??
-            [])
-            wake();
+          return;
+        }
+        const tokens = message.subject.split('.');
+        for (const wake of this.waiting.get(tokens[UPGRADE_TOKEN] ?? '') ?? [])
+          wake(tokens[TYPE_TOKEN] ?? '');
       },
     });
   }
@@ -33,7 +38,7 @@ export class EventWakes implements OnModuleInit, OnModuleDestroy {
   }
 
   /** Calls `wake` for each event of this upgrade, until the answer is called. */
-  listen(upgrade: string, wake: () => void): () => void {
+  listen(upgrade: string, wake: Wake): () => void {
     const wakes = this.waiting.get(upgrade) ?? new Set();
     this.waiting.set(upgrade, wakes.add(wake));
     return () => {

@@ -6,8 +6,8 @@ import { nameOf, type ContainerInfo, type Engine } from './engine.js';
 import { startError } from './start-error.js';
 import { statusOf } from './errors.js';
 
-/** For so long a container is watched after its start, in milliseconds: what cannot run at all ends within it. */
-const WATCH_MS = 250;
+/** For so long a container is watched after its start, in milliseconds: what cannot run at all ends within it. What ends later is seen by the check that follows. */
+const WATCH_MS = 100;
 const LOOK_MS = 50;
 
 /** Starts a container and sees that it does not end at once. @throws LiftlockError `container_exited`, `port_taken`. */
