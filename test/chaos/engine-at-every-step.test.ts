@@ -110,7 +110,7 @@ it.each([
     expect(service.violations()).toBe('');
     expect(beside).toEqual([]);
     await waitFor(async () => (await service.containers()).length === 1, {
-      ...{ what: `nothing but ${service.name} is left`, deadlineMs: 30_000 },
+      ...{ what: `nothing but ${service.name} is left`, deadlineMs: 60_000 },
     });
     const { Id, Config, HostConfig } = await service.inspect();
     expect(HostConfig.RestartPolicy?.Name).toBe(policy);

@@ -54,7 +54,7 @@ export async function expectAgreement(
     },
     {
       what: `${history.length} events of ${upgrade} in the stream`,
-      deadlineMs: 30_000,
+      deadlineMs: 60_000,
       everyMs: 250,
     },
   );

@@ -245,7 +245,7 @@ describe('a freeze that was written after the plan', () => {
 
   it('is asked for again where the answer was lost', async () => {
     clock.set(FRIDAY);
-    scene.loseAnswerAboutFreezes();
+    scene.loseAnswerAboutFreezes('lost');
     expect((await scene.begin(waitingPlan('lost'))).state).toBe('running');
   });
 

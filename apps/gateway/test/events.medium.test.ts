@@ -1,4 +1,5 @@
 import { get, type IncomingMessage } from 'node:http';
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { upgradeProgress, type HistoryEvent, type UpgradeState } from '#contracts';
 import { waitFor } from '#kernel';
@@ -209,7 +210,9 @@ describe('progress in the event stream', () => {
       deadlineMs: 60_000,
     });
     const measure = { totalBytes: 100, bytesPerSecond: 15 };
-    const shown = asking.progress.map(({ steps }) => steps).filter((steps) => steps.length > 0);
+    const steps = asking.progress.map((one) => one.steps).filter((some) => some.length > 0);
+    // a machine that stands still forgets, and is told the same again
+    const shown = steps.filter((one, i) => !isDeepStrictEqual(one, steps[i - 1]));
     expect(shown).toEqual([
       [{ step: 'prepare/a', part: 'copy', doneBytes: 25, ...measure, secondsLeft: 5 }],
       [{ step: 'prepare/a', part: 'copy', doneBytes: 40, ...measure, secondsLeft: 4 }],

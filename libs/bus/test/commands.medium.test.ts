@@ -49,7 +49,7 @@ async function expectSettled(): Promise<void> {
       const info = await manager.consumers.info(COMMAND_STREAM, commandConsumer('planner'));
       return info.num_pending === 0 && info.num_ack_pending === 0;
     },
-    { what: 'the consumer to have nothing left', deadlineMs: 30_000 },
+    { what: 'the consumer to have nothing left', deadlineMs: 60_000 },
   );
 }
 
@@ -203,7 +203,7 @@ describe('a command', () => {
     planner = await startPlanner(nats);
     await waitFor(() => planner.letters.kept.length === 1, {
       what: 'the dead letter',
-      deadlineMs: 30_000,
+      deadlineMs: 60_000,
     });
     expect(planner.letters.kept[0]).toMatchObject({
       messageId: id,
@@ -221,7 +221,7 @@ describe('a command', () => {
     await sendComputePlan(coordinator);
     await waitFor(() => planner.letters.kept.length === 1, {
       what: 'the dead letter',
-      deadlineMs: 30_000,
+      deadlineMs: 60_000,
     });
     await expectSettled();
     expect(planner.letters.kept).toHaveLength(1);
@@ -279,7 +279,7 @@ describe('a command', () => {
       running -= 1;
     };
     const ids = await Promise.all(Array.from({ length: 300 }, () => sendComputePlan(coordinator)));
-    await waitFor(() => ids.every((id) => seen(id) > 0), { what: 'all 300', deadlineMs: 30_000 });
+    await waitFor(() => ids.every((id) => seen(id) > 0), { what: 'all 300', deadlineMs: 60_000 });
     await expectSettled();
     expect(most).toBeLessThanOrEqual(32);
     expect(most).toBeGreaterThan(8);

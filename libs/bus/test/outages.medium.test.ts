@@ -40,7 +40,7 @@ async function sendSurely(id = systemIds.next('msg')): Promise<string> {
   return id;
 }
 const expectHandled = (id: string) =>
-  waitFor(() => seen(id) > 0, { what: `the handler to see ${id}`, deadlineMs: 30_000 });
+  waitFor(() => seen(id) > 0, { what: `the handler to see ${id}`, deadlineMs: 60_000 });
 
 /** By the catalogue nobody may delete a stream, or another's consumer. */
 async function asAdministrator<T>(work: (manager: JetStreamManager) => Promise<T>): Promise<T> {

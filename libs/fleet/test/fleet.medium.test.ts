@@ -159,7 +159,7 @@ describe('up', () => {
     const up = runUp(slow);
     await waitFor(() => readState(folder)?.services.length === 2, {
       what: 'services start',
-      deadlineMs: 30_000,
+      deadlineMs: 60_000,
     });
     const ran = pids();
     process.emit('SIGINT', 'SIGINT');

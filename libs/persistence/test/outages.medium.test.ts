@@ -55,7 +55,7 @@ it('a transaction whose connection broke between two queries is unavailable, not
     await postgres.server.kill();
     await waitFor(() => tx.queryRunner?.isReleased, {
       what: 'the connection to be given up',
-      deadlineMs: 30_000,
+      deadlineMs: 60_000,
       everyMs: 5,
     });
     await tx.query(`SELECT 1`);

@@ -38,7 +38,7 @@ export class Broker implements OutboxPublisher {
   async untilArrived(id: string, count = 1): Promise<void> {
     await waitFor(() => this.arrived.filter((message) => message.id === id).length >= count, {
       what: `${id} to arrive ${count} times`,
-      deadlineMs: 30_000,
+      deadlineMs: 60_000,
       everyMs: 2,
     });
   }
@@ -105,7 +105,7 @@ export async function unsent({ source }: Service): Promise<string[]> {
 export async function untilMarked(service: Service): Promise<void> {
   await waitFor(async () => (await unsent(service)).length === 0, {
     what: 'all to be marked as sent',
-    deadlineMs: 30_000,
+    deadlineMs: 60_000,
     everyMs: 5,
   });
 }

@@ -189,7 +189,7 @@ export async function untilAborted(upgrade: string): Promise<void> {
 export async function until<T>(what: string, look: () => T | Promise<T>): Promise<NonNullable<T>> {
   const found = await waitFor(async () => (await look()) ?? undefined, {
     what,
-    deadlineMs: 30_000,
+    deadlineMs: 60_000,
     everyMs: 5,
   });
   return found as NonNullable<T>;

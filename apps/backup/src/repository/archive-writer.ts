@@ -6,8 +6,8 @@ import { callbackify } from 'node:util';
 
 /** Bytes after which what was written is sent to the disk: little is left to wait for at the end. */
 const SYNC_EVERY = 8 * 1024 * 1024;
-/** Bytes that wait at most while a write is under way, and are then written together: they come in pieces of 32 KiB. */
-const GATHER = 1024 * 1024;
+/** Bytes that are written together: they come in pieces of 32 KiB and less. */
+const GATHER = 256 * 1024;
 
 export interface WrittenArchive {
   readonly bytes: number;
@@ -47,14 +47,22 @@ export async function writeArchive(
   };
   try {
     const put = callbackify(write);
+    let held: Buffer[] = [];
+    let heldBytes = 0;
+    const flush = (done: (error?: Error | null) => void): void => {
+      const gathered = held;
+      held = [];
+      heldBytes = 0;
+      put(gathered, done);
+    };
     const sink = new Writable({
-      highWaterMark: GATHER,
-      write: (chunk: Buffer, _encoding, done) => put([chunk], done),
-      writev: (chunks, done) =>
-        put(
-          chunks.map(({ chunk }) => chunk as Buffer),
-          done,
-        ),
+      write: (chunk: Buffer, _encoding, done) => {
+        held.push(chunk);
+        heldBytes += chunk.length;
+        if (heldBytes < GATHER) done();
+        else flush(done);
+      },
+      final: flush,
     });
     await pipeline(archive, sink, { signal });
     await syncing;

@@ -42,7 +42,7 @@ export class SetClock implements Clock {
 export class CoordinatorScene {
   private readonly plans = new Map<string, string>();
   private readonly freezes = new Map<string, readonly Freeze[]>();
-  private silences = 0;
+  private readonly silences = new Set<string>();
   private answersFreezes: Subscription | undefined;
   private replicas: INestApplication[] = [];
 
@@ -93,19 +93,16 @@ export class CoordinatorScene {
     }
   }
 
-  /** The next question about freezes is heard and never answered, as where the answer is lost. */
-  loseAnswerAboutFreezes(): void {
-    this.silences += 1;
+  /** The next question about an environment's freezes is heard and never answered, as where the answer is lost. */
+  loseAnswerAboutFreezes(environment: string): void {
+    this.silences.add(environment);
   }
 
   private async answerFreezes(): Promise<void> {
     this.answersFreezes = this.planner.nats.subscribe(querySubject('environment-freezes'), {
       callback: (_error, message) => {
-        if (this.silences > 0) {
-          this.silences -= 1;
-          return;
-        }
         const { environment } = QUERIES['environment-freezes'].data.parse(message.json());
+        if (this.silences.delete(environment)) return;
         const freezes = this.freezes.get(environment) ?? [];
         message.respond(JSON.stringify({ ok: true, data: { freezes } }));
       },

@@ -165,7 +165,7 @@ export class Scene {
         const rows = await this.deliveries(eventIds);
         return rows.length === count && rows.every(({ state }) => state !== 'pending') && rows;
       },
-      { what: `the end of ${count} deliveries`, deadlineMs: 30_000 },
+      { what: `the end of ${count} deliveries`, deadlineMs: 60_000 },
     );
   }
 

@@ -64,6 +64,22 @@ describe('what an upgrade leaves out by name', () => {
     expect(plan.observed.map(({ instance }) => instance)).not.toContain('web@host-a');
   });
 
+  it('an instance of which it is not known what it runs is warned of, with the reason', () => {
+    const [onA, ...others] = given.input().observations;
+    if (onA === undefined) throw new Error('nothing was observed');
+    const warningOf = (changed: object): string | undefined => {
+      const containers = onA.containers.map((one) =>
+        one.container === 'shop-db' ? { ...one, ...changed } : one,
+      );
+      const input = without([DB], { observations: [{ ...onA, containers }, ...others] });
+      return planOf(input).warnings.find((one) => one.startsWith('db@host-a is left out'));
+    };
+    expect(warningOf({})).toBeUndefined();
+    expect(warningOf({ found: false })).toContain('there is no container shop-db on host-a');
+    const other = { imageId: given.idOf('odd:7'), imageReference: 'odd:7' };
+    expect(warningOf(other)).toContain('runs odd:7, which no release has');
+  });
+
   it('is part of the digest, whichever way the same was named', () => {
     const plan = canonicalJson(planOf(without([HOST_B])));
     expect(canonicalJson(planOf(without([{ instance: 'web@host-b' }])))).toBe(plan);

@@ -87,10 +87,6 @@ export function survey(
 function lookAtLeftOut(instance: Instance, extent: UpgradeExtent, found: Survey): SeenInstance[] {
   const { name } = instance.target;
   const seen = found.seen.get(name);
-  if (seen === undefined)
-    found.warnings.push(
-      `${name} is left out and was not looked at: whether what runs there gets on with the rest is not known`,
-    );
   const container = seen?.observation.containers.find(
     (one) => one.container === instance.container && one.found,
   );
@@ -98,9 +94,25 @@ function lookAtLeftOut(instance: Instance, extent: UpgradeExtent, found: Survey)
     seen === undefined || container === undefined
       ? undefined
       : releaseOf(instance, container, seen, extent.releases);
+  if (release === undefined)
+    found.warnings.push(
+      `${unknownOf(instance, seen, container)}: whether what runs there gets on with the rest is not known`,
+    );
   const runs = release?.spec.components[instance.component.name];
   found.leftOut.push({ instance, version: release?.spec.version ?? 'unknown', runs });
   return container === undefined ? [] : [{ instance, container, upgraded: false }];
+}
+
+/** Why it is not known which version of what is left out runs. */
+function unknownOf(
+  { id, container, target }: Instance,
+  seen: Surveyed | undefined,
+  found: SeenContainer | undefined,
+): string {
+  if (seen === undefined) return `${target.name} is left out and was not looked at`;
+  if (found === undefined)
+    return `${id} is left out, and there is no container ${container} on ${target.name}`;
+  return `${id} is left out and runs ${found.imageReference ?? 'an image'}, which no release has`;
 }
 
 type Identified = LaneSubject['container'];

@@ -108,7 +108,7 @@ export async function openScene(
     answerTo: async (upgrade, count = 1) => {
       await waitFor(() => of(upgrade).length >= count, {
         what: `answer ${count} to ${upgrade}`,
-        deadlineMs: 30_000,
+        deadlineMs: 60_000,
       });
       const answer = of(upgrade)[count - 1];
       if (answer === undefined) throw new Error('no answer');

@@ -42,14 +42,17 @@ export async function usersOf(
     ),
   ]);
   const volumes = new Map((Volumes ?? []).map((volume) => [volume.Name, volume]));
+  const mayLink = [...places.mounts, ...containers.flatMap(({ Mounts }) => Mounts)].some(
+    (mount) => !isPlainVolume(mount, volumes),
+  );
   const data = await Promise.all(
-    places.parts.map(({ mount, below }) => reachOf(mount, volumes, below)),
+    places.parts.map(({ mount, below }) => reachOf(mount, volumes, below, mayLink)),
   );
   const users: string[] = [];
   for (const container of containers) {
     if (isOwnHelper(container, context)) continue;
     const reaches = await Promise.all(
-      container.Mounts.map((mount) => reachOf(mount as Mounted, volumes, '')),
+      container.Mounts.map((mount) => reachOf(mount as Mounted, volumes, '', mayLink)),
     );
     if (reaches.some((one) => data.some((other) => meet(one, other))))
       users.push((container.Names[0] ?? container.Id).replace(/^\//, ''));
@@ -66,10 +69,21 @@ function isOwnHelper(container: Docker.ContainerInfo, context: StepContext): boo
   );
 }
 
+/** A folder that the engine made: no two of them are one, and what a link leads to is none. */
+function isPlainVolume(
+  { Type, Name }: { readonly Type?: string | undefined; readonly Name?: string | undefined },
+  volumes: ReadonlyMap<string, Volume>,
+): boolean {
+  const known = Type === 'volume' && Name ? volumes.get(Name) : undefined;
+  return known?.Driver === 'local' && Object.keys(known.Options ?? {}).length === 0;
+}
+
+/** @param mayLink whether two paths may be one folder */
 async function reachOf(
   mount: Mounted,
   volumes: ReadonlyMap<string, Volume>,
   below: string,
+  mayLink: boolean,
 ): Promise<Reach> {
   const volume = mount.Type === 'volume' && mount.Name ? mount.Name : undefined;
   const known = volume === undefined ? undefined : volumes.get(volume);
@@ -83,7 +97,8 @@ async function reachOf(
     bound === undefined && options?.['device']
       ? `${options['type'] ?? ''} ${options['device']}`
       : undefined;
-  return { volume, folders: [...folders, ...(await resolved(folders))], device };
+  const real = mayLink ? await resolved(folders) : [];
+  return { volume, folders: [...folders, ...real], device };
 }
 
 /** Where links lead, as far as this machine is the engine's: two paths may be one folder. */

@@ -32,7 +32,7 @@ test('one who is called back does not end it for the other; the last one does', 
   expect(ended).toBe(false);
   controllers[1]?.abort(new Error('second'));
   await expect(b).rejects.toThrow('second');
-  await waitFor(() => ended, { what: 'the end of the work', deadlineMs: 10_000 });
+  await waitFor(() => ended, { what: 'the end of the work', deadlineMs: 60_000 });
 });
 
 test('a failure is told to all, and not kept', async () => {
