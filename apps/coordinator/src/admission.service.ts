@@ -56,6 +56,8 @@ export class AdmissionService {
       await this.timers.set(tx, record.id, [{ dueAt, message: { type: 'admit-again' } }]);
       return { type: 'admission-postponed', until: until.toISOString(), message };
     }
+    const names = plan.targets.map(({ name }) => name);
+    await this.locks.queueFor(tx, record.environment, names);
     for (const target of plan.targets) {
       const others = await this.locks.upgradesOn(tx, record.environment, target.name, record.id);
       if (others >= (target.maxUpgrades ?? DEFAULT_MAX_UPGRADES)) {

@@ -20,7 +20,7 @@ const OWN_TIMER_MS = 500;
 const BATCH = 100;
 /** Admissions and windows that are looked at at the same time. */
 const SIDE_BY_SIDE = 8;
-/** What was cut off from the broker gets this long to answer, once it is back. */
+/** What was cut off from the broker, the database or a coordinator gets this long to answer, once it is back. */
 const AFTER_RECONNECT_MS = 30_000;
 
 /** Finds from PostgreSQL what is due, and what has no answer: nothing hangs on a message, a job or a process that may be gone. */
@@ -29,6 +29,8 @@ export class Sweeper implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly logger = new Logger(Sweeper.name);
   private readonly loops: NodeJS.Timeout[] = [];
   private readonly underWay = new Set<Promise<void>>();
+  /** What was told while this process, the database or the broker was away is read first: no deadline strikes before they were put off. */
+  private areDeadlinesHeld = true;
 
   constructor(
     private readonly work: UnitOfWork,
@@ -41,7 +43,9 @@ export class Sweeper implements OnApplicationBootstrap, OnApplicationShutdown {
   ) {}
 
   onApplicationBootstrap(): void {
-    this.bus.onReconnect(() => this.track('postpone deadlines', () => this.postponeDeadlines()));
+    this.bus.onReconnect(() => {
+      this.areDeadlinesHeld = true;
+    });
     this.bus.onStreamCreated(() =>
       this.track('refill the event stream', () => this.resender.refillEvents()),
     );
@@ -55,16 +59,24 @@ export class Sweeper implements OnApplicationBootstrap, OnApplicationShutdown {
     await Promise.allSettled(this.underWay);
   }
 
-  private async postponeDeadlines(): Promise<void> {
-    const notBefore = new Date(this.clock.now().getTime() + AFTER_RECONNECT_MS);
-    await this.work.run((tx) => this.timers.postponeDeadlines(tx, notBefore));
+  private async fireTimers(): Promise<void> {
+    const isConnected = this.bus.isConnected();
+    try {
+      if (isConnected && this.areDeadlinesHeld) await this.postponeDeadlines();
+      const due = await this.work.single((tx) =>
+        this.timers.due(tx, this.clock.now(), isConnected && !this.areDeadlinesHeld, BATCH),
+      );
+      for (const timer of due) await this.fire(timer);
+    } catch (error) {
+      this.areDeadlinesHeld = true;
+      throw error;
+    }
   }
 
-  private async fireTimers(): Promise<void> {
-    const due = await this.work.single((tx) =>
-      this.timers.due(tx, this.clock.now(), this.bus.isConnected(), BATCH),
-    );
-    for (const timer of due) await this.fire(timer);
+  private async postponeDeadlines(): Promise<void> {
+    this.areDeadlinesHeld = false;
+    const notBefore = new Date(this.clock.now().getTime() + AFTER_RECONNECT_MS);
+    await this.work.single((db) => this.timers.postponeDeadlines(db, notBefore));
   }
 
   /** Several at the same time: each may wait for the planner's answer, and holds nothing meanwhile. */
@@ -77,9 +89,12 @@ export class Sweeper implements OnApplicationBootstrap, OnApplicationShutdown {
   /** One that fails is logged, stays due, and keeps none behind it waiting. */
   private async fire(timer: DueTimer): Promise<void> {
     try {
-      await this.saga.apply(timer.upgrade, timer.message, (tx) => this.timers.take(tx, timer));
+      await this.saga.apply(timer.upgrade, timer.message, (tx) =>
+        this.timers.take(tx, timer, this.clock.now()),
+      );
     } catch (error) {
       const { code, message } = LiftlockError.from(error);
+      if (code === 'unavailable') this.areDeadlinesHeld = true;
       this.logger.warn(`timer ${timer.key} of ${timer.upgrade}: ${code}: ${message}`);
     }
   }

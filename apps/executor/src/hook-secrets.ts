@@ -1,6 +1,6 @@
 import { withSecrets } from '#contracts';
 import type { StepContext } from '#drivers/core';
-import { LiftlockError } from '#kernel';
+import { inTexts, LiftlockError } from '#kernel';
 import type { Secrets } from './secrets.js';
 
 /**
@@ -71,15 +71,4 @@ function longestPiece(shape: string, isThere: (length: number) => boolean): numb
 function textsIn(value: unknown): string[] {
   if (typeof value === 'string') return [value];
   return typeof value === 'object' && value !== null ? Object.values(value).flatMap(textsIn) : [];
-}
-
-/** The same value with each of its texts changed; names of fields are as they were. */
-function inTexts<T>(value: T, change: (text: string) => string): T {
-  const walk = (one: unknown): unknown => {
-    if (typeof one === 'string') return change(one);
-    if (Array.isArray(one)) return one.map(walk);
-    if (typeof one !== 'object' || one === null) return one;
-    return Object.fromEntries(Object.entries(one).map(([name, inner]) => [name, walk(inner)]));
-  };
-  return walk(value) as T;
 }

@@ -156,6 +156,36 @@ describe('the event stream', () => {
   });
 });
 
+it('one who leaves while his token is looked at takes no place', async () => {
+  history([anEvent(1)]);
+  for (let n = 0; n < 10; n += 1) {
+    const asking = get(`${gateway.url}/v1/upgrades/${ID}/events`, {
+      headers: { authorization: `Bearer ${BOOTSTRAP}` },
+    });
+    asking.on('error', () => undefined);
+    asking.on('socket', (socket) => {
+      // when it is sent, and not yet answered
+      socket.once('connect', () => setImmediate(() => asking.destroy()));
+    });
+    // its error is told before, and ends nothing
+    await new Promise((resolve) => asking.once('close', resolve));
+  }
+  const open: Stream[] = [];
+  await waitFor(
+    async () => {
+      const stream = await Stream.open();
+      if (stream.response.statusCode !== 200) {
+        stream.close();
+        return false;
+      }
+      open.push(stream);
+      return open.length === 2;
+    },
+    { what: 'both places', deadlineMs: 60_000 },
+  );
+  for (const stream of open) stream.close();
+});
+
 describe('progress in the event stream', () => {
   const said = (stepId: string, state: 'running' | 'done' | 'stopped', doneBytes = 25) =>
     gateway.responders.tell({

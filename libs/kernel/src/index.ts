@@ -12,5 +12,6 @@ export {
 export { systemIds, type IdPrefix, type IdSource } from './ids.js';
 export { LiftlockError, type ErrorOptions, type ErrorShape, type Issue } from './liftlock-error.js';
 export { mebibytes } from './mebibytes.js';
+export { inTexts, storable } from './texts.js';
 export { waitFor, type WaitOptions } from './wait.js';
 export { TransferReport } from './transfer-report.js';

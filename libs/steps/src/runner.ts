@@ -6,7 +6,15 @@ import {
   type BeforeApplicationShutdown,
   type OnApplicationBootstrap,
 } from '@nestjs/common';
-import { assertNever, LiftlockError, systemIds, waitFor, type ErrorShape } from '#kernel';
+import {
+  assertNever,
+  inTexts,
+  LiftlockError,
+  storable,
+  systemIds,
+  waitFor,
+  type ErrorShape,
+} from '#kernel';
 import { ACTIONS, isActionName, jsonObject, type StepResult } from '#contracts';
 import type { StepContext } from '#drivers/core';
 import { Outbox, UnitOfWork } from '#persistence';
@@ -153,7 +161,8 @@ export class Runner implements OnApplicationBootstrap, BeforeApplicationShutdown
       () => undefined,
     );
     try {
-      const result = await this.act(key, command, attempt);
+      // what an action tells is often another's words, and one that cannot be stored would be told to nobody
+      const result = inTexts(await this.act(key, command, attempt), storable);
       const actionMs = performance.now() - began;
       const endedAt = new Date().toISOString();
       ended.abort();

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { QueryData } from '#contracts';
+import { storable } from '#kernel';
 import type { AttemptKey } from './options.js';
 
 type Level = 'info' | 'warn' | 'error';
@@ -33,7 +34,7 @@ export class StepLog {
   constructor(private readonly source: DataSource) {}
 
   add(key: AttemptKey, text: string, level: Level = 'info'): void {
-    this.waiting.push({ key, at: new Date(), level, text: text.slice(0, MAX_LINE) });
+    this.waiting.push({ key, at: new Date(), level, text: storable(text.slice(0, MAX_LINE)) });
     if (this.waiting.length > MAX_WAITING) this.waiting.shift();
     this.writing ??= this.flush();
   }

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
-import { systemIds } from '#kernel';
+import { LiftlockError, systemIds } from '#kernel';
 import { freshDatabase, type FreshDatabase } from '../../../test/support/index.js';
 import { StepLog } from '../src/step-log.js';
 import { runStep } from './mirror-under-test.js';
@@ -84,4 +84,20 @@ it('a line that is too long is cut, and why an attempt failed is the last line',
     ['internal: no more'.length, 'error'],
   ]);
   expect(await log.read({ upgrade, stepId: 'another/step', ...ask })).toEqual([]);
+});
+
+it('what another program wrote is stored as far as it can be, in a line as in a result', async () => {
+  const words = 'no licence\0 \u{1F600}'.slice(0, -1);
+  const mirror = await scene.start(({ log }) => {
+    log(words);
+    return Promise.reject(new LiftlockError('container_exited', words, { details: { words } }));
+  });
+  await mirror.run(runStep(upgrade, 1));
+  const [told] = await scene.untilFinished(upgrade);
+  const kept = 'no licence\uFFFD \uFFFD';
+  expect(told?.data.result).toMatchObject({ error: { message: kept, details: { words: kept } } });
+  const log = mirror.get(StepLog);
+  await log.settle();
+  const lines = await log.read({ upgrade, ...ask });
+  expect(lines.map(({ text }) => text)).toEqual([kept, `container_exited: ${kept}`]);
 });

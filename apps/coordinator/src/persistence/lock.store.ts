@@ -27,12 +27,19 @@ export class LockStore {
     // no instance is called so: they have an @, and are on a target
     const all = [...instances, { instance: application, target: '' }];
     // always in the same order, so that two upgrades never wait for each other
-    for (const { instance, target } of all.toSorted((a, b) => (a.instance < b.instance ? -1 : 1))) {
-      await tx.query(
-        `INSERT INTO locks (environment, instance, target, upgrade) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
-        [environment, instance, target, upgrade],
-      );
-    }
+    const sorted = all.toSorted((a, b) => (a.instance < b.instance ? -1 : 1));
+    await tx.query(
+      `INSERT INTO locks (environment, instance, target, upgrade)
+       SELECT $1, instance, target, $4
+       FROM unnest($2::text[], $3::text[]) WITH ORDINALITY AS given (instance, target, place)
+       ORDER BY place ON CONFLICT DO NOTHING`,
+      [
+        environment,
+        sorted.map(({ instance }) => instance),
+        sorted.map(({ target }) => target),
+        upgrade,
+      ],
+    );
     const held = await tx.query<HeldLock[]>(
       `SELECT instance, upgrade FROM locks WHERE environment = $1 AND instance = ANY ($2) AND upgrade <> $3
        ORDER BY target = '', instance LIMIT 1`,
@@ -44,6 +51,19 @@ export class LockStore {
 
   async release(tx: EntityManager, upgrade: string): Promise<void> {
     await tx.query(`DELETE FROM locks WHERE upgrade = $1`, [upgrade]);
+  }
+
+  /** Until the transaction ends, nobody else counts who is on these targets: two that came at once would both find the last place free. */
+  async queueFor(
+    tx: EntityManager,
+    environment: string,
+    targets: readonly string[],
+  ): Promise<void> {
+    await tx.query(
+      `SELECT pg_advisory_xact_lock(hashtextextended('target ' || current_schema() || ' ' || $1 || ' ' || name, 0))
+       FROM (SELECT name FROM unnest($2::text[]) AS name ORDER BY name) AS sorted`,
+      [environment, targets],
+    );
   }
 
   /** Upgrades that hold something on a target now, this one left out. */

@@ -64,11 +64,14 @@ export class TimerStore {
     );
   }
 
-  /** @returns whether it was still there: only who took it may act on it. */
-  async take(tx: EntityManager, timer: DueTimer): Promise<boolean> {
+  /**
+   * Only who took it may act on it.
+   * @returns whether it was still there and due: a later one of the same key may have taken its place since it was read.
+   */
+  async take(tx: EntityManager, timer: DueTimer, now: Date): Promise<boolean> {
     const result = await tx.query<[unknown[], number]>(
-      `DELETE FROM timers WHERE upgrade = $1 AND key = $2`,
-      [timer.upgrade, timer.key],
+      `DELETE FROM timers WHERE upgrade = $1 AND key = $2 AND due_at <= $3`,
+      [timer.upgrade, timer.key, now],
     );
     return result[1] === 1;
   }

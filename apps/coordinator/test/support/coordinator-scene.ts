@@ -55,8 +55,10 @@ export class CoordinatorScene {
   ) {}
 
   /** In the coordinator's own schema. */
-  async sql(text: string): Promise<void> {
-    await withClient(this.servers.database.url('coordinator'), (client) => client.query(text));
+  async sql<R extends object>(text: string, parameters: readonly unknown[] = []): Promise<R[]> {
+    const url = this.servers.database.url('coordinator');
+    const { rows } = await withClient(url, (client) => client.query<R>(text, [...parameters]));
+    return rows;
   }
 
   static async open(clock: SetClock, replicas = 1): Promise<CoordinatorScene> {

@@ -46,6 +46,8 @@ export class EventsController implements BeforeApplicationShutdown {
     const gone = new AbortController();
     this.open.add(gone);
     response.once('close', () => gone.abort());
+    // while its token was looked at: that it was closed is told nobody again
+    if (response.destroyed) gone.abort();
     const endProgress =
       query.progress === 'true'
         ? this.progress.follow(params.id, (progress) => writeProgress(response, progress))

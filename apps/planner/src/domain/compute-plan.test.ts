@@ -132,6 +132,21 @@ describe('computePlan', () => {
     expect(plan.warnings.join()).toContain('the data of web@host-b is snapshot while it runs');
   });
 
+  it('gives what ends a container, or waits until it has ended, the time that its document says', () => {
+    const slow = given.web({ stopTimeoutSeconds: 600 });
+    const plan = planOf(
+      given.input({ application: given.stored(given.application([slow, given.db()])) }),
+    );
+    const timeOf = (action: string, component: string): number | undefined =>
+      [
+        ...(plan.hops[0]?.compensation ?? []),
+        ...stepsOf(plan, 'h1/w1/db@host-a'),
+        ...stepsOf(plan, 'h1/w2/web@host-a'),
+      ].find((step) => step.action === action && step.component === component)?.timeoutSeconds;
+    for (const action of ['instance.stop', 'instance.stop-new', 'instance.restore-old'])
+      expect([action, timeOf(action, 'web'), timeOf(action, 'db')]).toEqual([action, 660, 300]);
+  });
+
   it('verifies the old version by its own release’s checks, and not at all what did not run', () => {
     const old = given.release('1.0', {
       components: {

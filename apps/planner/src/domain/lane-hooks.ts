@@ -1,4 +1,4 @@
-import { assertNever } from '#kernel';
+import { assertNever, inTexts } from '#kernel';
 import type { Hook, HookWork, RollbackHook, Step } from '#contracts';
 import { undoHook } from './job-images.js';
 import type { ImageKey, SeenContainer, WantedImage } from './wanted-image.js';
@@ -193,17 +193,9 @@ export function withVersions<W extends object>(
   { from, to }: { readonly from: string; readonly to: string },
 ): W {
   const versions: Record<string, string> = { FROM: from, TO: to };
-  const walk = (one: unknown): unknown => {
-    if (typeof one === 'string')
-      return one.replace(
-        /\$\{LIFTLOCK_(FROM|TO)_VERSION\}/g,
-        (_all, key: string) => versions[key] ?? '',
-      );
-    if (Array.isArray(one)) return one.map(walk);
-    if (typeof one !== 'object' || one === null) return one;
-    return Object.fromEntries(Object.entries(one).map(([name, inner]) => [name, walk(inner)]));
-  };
-  return walk(work) as W;
+  return inTexts(work, (text) =>
+    text.replace(/\$\{LIFTLOCK_(FROM|TO)_VERSION\}/g, (_all, key: string) => versions[key] ?? ''),
+  );
 }
 
 /** What a step of a hook is besides its place and its work. */

@@ -207,10 +207,14 @@ export class LanePlanner {
       before.push(add('restore', restore, [replace], [...before], true));
     }
     const restoreOld = (id: string): Step =>
-      this.step(id, 'instance.restore-old', `Start the old ${instance.id} again`, {
-        ...kept,
-        start: container.running,
-      });
+      this.step(
+        id,
+        'instance.restore-old',
+        `Start the old ${instance.id} again`,
+        { ...kept, start: container.running },
+        // one that is just being stopped is waited for
+        stopTimeoutSeconds(component.stopTimeoutSeconds, 'instance.restore-old'),
+      );
     // where an earlier hop is taken back too, this hop's old one is not started, but has its name again: that hop's is made way for
     const named: string[] = [];
     if (this.subject.earlier !== undefined) {

@@ -107,8 +107,11 @@ export function checkTimeoutSeconds(check: Check): number {
   return check.deadlineSeconds + check.stableSeconds + CHECK_MARGIN_SECONDS;
 }
 
-/** The catalogue's time for a stop, and more for a container that may take longer to end. */
-export function stopTimeoutSeconds(wanted: number | undefined): number | undefined {
+/** The catalogue's time for what stops a container, or waits until it has ended, and more for one that may take longer. */
+export function stopTimeoutSeconds(
+  wanted: number | undefined,
+  action: 'instance.stop' | 'instance.restore-old' = 'instance.stop',
+): number | undefined {
   if (wanted === undefined) return undefined;
-  return Math.max(ACTIONS['instance.stop'].timeoutSeconds, wanted + 60);
+  return Math.max(ACTIONS[action].timeoutSeconds, wanted + 60);
 }

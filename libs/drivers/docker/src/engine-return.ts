@@ -15,15 +15,18 @@ export async function despiteRestarts<T>(
   engine: Engine,
   context: Pick<StepContext, 'signal' | 'log'>,
   act: () => Promise<T>,
+  awayMs = AWAY_MS,
 ): Promise<T> {
-  const until = performance.now() + AWAY_MS;
+  let leftMs = awayMs;
   for (;;) {
     try {
       return await act();
     } catch (error) {
       if (!isAway(error) || !engine.wasReached || context.signal.aborted) throw error;
       context.log(`${error.message}; waiting until it is back`, 'warn');
-      if (!(await isBack(engine, context.signal, until))) throw error;
+      const wentAt = performance.now();
+      if (!(await isBack(engine, context.signal, wentAt + leftMs))) throw error;
+      leftMs -= performance.now() - wentAt;
     }
   }
 }

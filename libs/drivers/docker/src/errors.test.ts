@@ -19,6 +19,13 @@ describe('what an engine answers with 500', () => {
     expect(message).toContain('stopping the container web on host failed');
   });
 
+  it('is tried again where a name is taken: it may be by what an attempt that has gone asked for', () => {
+    const { code, retryable } = answered(
+      'Conflict. The container name "/web" is already in use by container "c0ffee".',
+    );
+    expect({ code, retryable }).toEqual({ code: 'not_empty', retryable: true });
+  });
+
   it('is not, where it will say the same again', () => {
     const { code, retryable } = answered('OCI runtime create failed: exec: "nothing": not found');
     expect({ code, retryable }).toEqual({ code: 'target_refused', retryable: false });

@@ -67,8 +67,13 @@ export function engineError(
   return new LiftlockError(code, `${what} on ${engine.name} failed: ${words}${wayOut}`, {
     cause: thrown,
     details: { target: engine.name, status: answer.statusCode },
-    ...(code === 'target_refused' && PASSING.test(words) ? { retryable: true } : {}),
+    ...(isPassing(code, words) ? { retryable: true } : {}),
   });
+}
+
+/** A name may be held by what an attempt that has gone asked for, and the engine is just making: the next attempt finds it. */
+function isPassing(code: ErrorCode, words: string): boolean {
+  return code === 'not_empty' || (code === 'target_refused' && PASSING.test(words));
 }
 
 /** What an aborted attempt ends with: the reason of whoever aborted it. */

@@ -1,6 +1,6 @@
 import type { StepContext } from '#drivers/core';
 import { nameOf, type ContainerInfo, type Engine } from './engine.js';
-import { filterOf } from './labels.js';
+import { filterOf, LABELS } from './labels.js';
 
 /** What this upgrade made in place of the planned container, by its labels: at most one of them has the instance's name. */
 export async function newContainersOf(
@@ -24,6 +24,19 @@ export async function newContainersOf(
     if (container !== undefined) found.push(container);
   }
   return found;
+}
+
+/** Whether this upgrade made it in place of the planned container. */
+export function isMadeFor(
+  context: StepContext,
+  { Config: { Labels } }: ContainerInfo,
+  containerId: string,
+): boolean {
+  return (
+    Labels[LABELS.upgrade] === context.upgrade &&
+    Labels[LABELS.role] === 'instance' &&
+    Labels[LABELS.of] === containerId
+  );
 }
 
 /**

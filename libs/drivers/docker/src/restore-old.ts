@@ -5,7 +5,7 @@ import { LiftlockError } from '#kernel';
 import { isLive, nameOf, type ContainerInfo, type Engine } from './engine.js';
 import { abortedBy } from './errors.js';
 import { removeLeftovers } from './helper.js';
-import { newContainersOf, renameContainer } from './new-containers.js';
+import { isMadeFor, newContainersOf, renameContainer } from './new-containers.js';
 import { drift, plannedContainer, short } from './planned-container.js';
 import { giveBack, heldBack, removeRecord } from './restart-policy.js';
 import { startAndWatch } from './start.js';
@@ -13,6 +13,8 @@ import { startAndWatch } from './start.js';
 /** How long the engine gives a container that it stops, in seconds, unless the step or the container says otherwise; and a while to see that it has ended. */
 const STOP_SECONDS = 10;
 const MARGIN_SECONDS = 10;
+/** The plan gives the step time for what its documents say; a container's own time, which it does not know, is waited out only so far. */
+const OWN_SECONDS = 240;
 const LOOK_MS = 100;
 
 type Input = ActionInput<'instance.restore-old'>;
@@ -50,7 +52,7 @@ async function staysUp(engine: Engine, context: StepContext, old: ContainerInfo)
   if (held === undefined || Date.parse(old.State.StartedAt) > held.sinceMs + 1_000) return true;
   // a field of the API that the client's types leave out
   const { StopTimeout = STOP_SECONDS } = old.Config as { StopTimeout?: number };
-  const seconds = (held.stopTimeoutSeconds ?? StopTimeout) + MARGIN_SECONDS;
+  const seconds = (held.stopTimeoutSeconds ?? Math.min(StopTimeout, OWN_SECONDS)) + MARGIN_SECONDS;
   context.log(`${nameOf(old)} runs: it is seen in ${seconds} s whether a stop of it is under way`);
   const until = performance.now() + seconds * 1_000;
   while (performance.now() < until) {
@@ -80,7 +82,9 @@ async function takeNameBack(
   }
   const holder = await engine.inspect(input.container, context.signal);
   if (holder !== undefined) {
-    if (!made.some(({ Id }) => Id === holder.Id)) throw inTheWay(holder);
+    // the engine goes on with a create whose asker has gone: one may have come since they were looked for
+    const ours = made.some(({ Id }) => Id === holder.Id) || isMadeFor(context, holder, old.Id);
+    if (!ours) throw inTheWay(holder);
     await renameContainer(engine, context, holder, failedName(context, holder));
   }
   await renameContainer(engine, context, old, input.container);

@@ -1,0 +1,35 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect, it } from 'vitest';
+import { LiftlockError } from '#kernel';
+import { despiteRestarts } from './engine-return.js';
+import type { Engine } from './engine.js';
+
+const context = { signal: new AbortController().signal, log: () => undefined };
+const gone = () => new LiftlockError('target_unreachable', 'the engine is away');
+const engineThat = (ping: () => void) =>
+  ({ name: 'one', wasReached: true, ping: async () => ping() }) as unknown as Engine;
+
+it('an engine is waited for however long it was worked with before it went away', async () => {
+  const awayMs = 50;
+  let tries = 0;
+  const act = async (): Promise<string> => {
+    tries += 1;
+    if (tries > 1) return 'done';
+    await delay(4 * awayMs);
+    throw gone();
+  };
+  const engine = engineThat(() => undefined);
+  expect(await despiteRestarts(engine, context, act, awayMs)).toBe('done');
+});
+
+it('an engine that goes away again and again is waited for so long in all', async () => {
+  let asked = 0;
+  const engine = engineThat(() => {
+    asked += 1;
+  });
+  const away = despiteRestarts(engine, context, () => Promise.reject(gone()), 600);
+  await expect(away).rejects.toMatchObject({ code: 'target_unreachable' });
+  // it is looked for twice a second
+  expect(asked).toBeGreaterThanOrEqual(1);
+  expect(asked).toBeLessThanOrEqual(2);
+});
