@@ -183,6 +183,7 @@ it('one who leaves while his token is looked at takes no place', async () => {
     },
     { what: 'both places', deadlineMs: 60_000 },
   );
+  expect(open.map(({ response }) => response.statusCode)).toEqual([200, 200]);
   for (const stream of open) stream.close();
 });
 
