@@ -98,7 +98,8 @@ export async function runWithInput(
     if (context.signal.aborted) throw abortedBy(context.signal, run.what);
     if (inputError !== undefined && !over.signal.aborted && !isBrokenPipe(inputError))
       throw LiftlockError.from(inputError);
-    await reading;
+    // what it does with the last of its input may take long, and says nothing
+    await unlessAborted(context.signal, run.what, reading);
     await helper.ended(errors);
     if (inputError !== undefined) throw engineError(engine, run.what, inputError);
   } finally {
@@ -214,15 +215,20 @@ async function createAbortable(
   settings: object,
 ): Promise<string> {
   const created = engine.create(name, settings);
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const listener = addAbortListener(context.signal, () =>
-    reject(abortedBy(context.signal, `creating the container ${name}`)),
-  );
   try {
-    return await Promise.race([created, aborted]);
+    return await unlessAborted(context.signal, `creating the container ${name}`, created);
   } catch (error) {
     created.then((id) => removeHelper(engine, id)).catch(() => undefined);
     throw error;
+  }
+}
+
+/** Waits no longer than the signal allows. @param what is being done, for messages */
+async function unlessAborted<T>(signal: AbortSignal, what: string, work: Promise<T>): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const listener = addAbortListener(signal, () => reject(abortedBy(signal, what)));
+  try {
+    return await Promise.race([work, aborted]);
   } finally {
     listener[Symbol.dispose]();
   }

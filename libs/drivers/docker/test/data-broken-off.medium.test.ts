@@ -1,11 +1,16 @@
-import { writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { LiftlockError } from '#kernel';
+import { SecretStore } from '#drivers/core';
+import { LiftlockError, waitFor } from '#kernel';
 import { plantTree } from '../../../../test/support/data-tree.js';
 import { contextOf } from '../../../../test/support/step-context.js';
+import { Engine } from '../src/engine.js';
+import { HelperImages } from '../src/helper-image.js';
+import { runWithInput } from '../src/helper.js';
 import { DataScene } from './data-scene.js';
 
 let scene: DataScene;
@@ -65,6 +70,37 @@ test('an attempt that is ended ends with its reason, and its helper is gone', as
   );
   await expect(writing).rejects.toBe(reason);
   await scene.untilNoHelpers();
+});
+
+test('an attempt that is ended while its helper is at work on what it was told ends with its reason, and its helper is gone', async () => {
+  const folder = scene.folder();
+  execFileSync('mkfifo', [join(folder, 'never')]);
+  const source = await scene.create('at-work', [`${folder}:/data`], ['/data']);
+  const reason = new LiftlockError('fenced', 'a later attempt has taken over');
+  const abort = new AbortController();
+  const context = contextOf(scene.endpoint, { signal: abort.signal });
+  const engine = new Engine({ name: 'one', endpoint: scene.endpoint }, new SecretStore());
+  const images = new HelperImages();
+  const tools = await images.collected();
+  const run = {
+    ...{ images, tools, what: 'writing the data' },
+    source: await scene.docker.getContainer(source.containerId).inspect(),
+    // as one that has all of its input, and waits for its disk
+    script: `while read -r line; do :; done; : >/data/read; read -r line </data/never`,
+    failed: () => new LiftlockError('target_refused', 'it ended'),
+  };
+  const writing = runWithInput(engine, context, run, Readable.from([Buffer.from('all of it\n')]));
+  const ended = writing.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  await waitFor(() => existsSync(join(folder, 'read')), {
+    ...{ what: 'the helper has read its input', deadlineMs: 60_000 },
+  });
+  abort.abort(reason);
+  expect(await ended).toBe(reason);
+  await scene.untilNoHelpers();
+  engine.close();
 });
 
 test('an attempt that is ended at any moment of its helper’s making: what the engine made all the same goes', async () => {
