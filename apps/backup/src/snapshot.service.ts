@@ -51,13 +51,16 @@ export class SnapshotService {
   async take(context: StepContext, input: Input): Promise<Output> {
     const folder = new BackupFolder(this.root, { ...context, backup: input.backup });
     const before = await folder.manifest();
-    if (before !== undefined) return this.foundBefore(context, folder, before);
+    if (before !== undefined && input.consistency === 'stopped') {
+      return this.foundBefore(context, folder, before);
+    }
     const { data } = await this.drivers.get(context.target.driver);
     await this.assertWhole(context, input);
     if (input.consistency === 'stopped') {
       await assertUnused(data, context, input, 'no snapshot is taken');
     }
     await context.guard();
+    if (before !== undefined) await this.discardOutdated(context, folder, before);
     const attempt = await folder.begin(context.token);
     let room: SnapshotRoom | undefined;
     try {
@@ -173,6 +176,24 @@ export class SnapshotService {
     return this.save(manifest, folder.path);
   }
 
+  /**
+   * What an earlier attempt published and never told of: what runs has written on since, and no step has built on it. It goes before the new
+   * one is taken, whose name and room it has.
+   */
+  private async discardOutdated(
+    context: StepContext,
+    folder: BackupFolder,
+    manifest: Manifest,
+  ): Promise<void> {
+    // the record first: what is killed in between is recorded again from its folder
+    await this.work.run((tx) => this.backups.remove(tx, manifest));
+    const deleteFiles = await folder.takeOut();
+    await deleteFiles?.();
+    context.log(
+      `${folder.path} was written at ${manifest.createdAt} by an attempt that was lost, and its data has been in use since: it is discarded, and taken anew`,
+    );
+  }
+
   /** @throws LiftlockError `data_corrupt` when a restore was cut off: what lies there is not worth a backup. */
   private async assertWhole(context: StepContext, input: Input): Promise<void> {
     const at = {
@@ -189,7 +210,11 @@ export class SnapshotService {
   }
 
   private async save(manifest: Manifest, location: string): Promise<Output> {
-    await this.work.run((tx) => this.backups.save(tx, manifest, location));
+    await this.work.run(async (tx) => {
+      // a walk through the repository may have recorded again what was discarded
+      if (manifest.consistency === 'running') await this.backups.remove(tx, manifest);
+      await this.backups.save(tx, manifest, location);
+    });
     return outputOf(manifest, location);
   }
 }

@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { TransferState } from '#drivers/core';
 import { LiftlockError, systemIds } from '#kernel';
-import { treeDigest, treeLines } from '../../../test/support/data-tree.js';
+import { damage, treeDigest, treeLines } from '../../../test/support/data-tree.js';
 import { crashAt } from '../../../test/support/step-context.js';
 import { BackupStage, expectRefused } from './support/backup-stage.js';
 
@@ -129,6 +129,67 @@ describe('a snapshot', () => {
     expect(treeDigest(scene.folder)).toBe(first);
     await scene.restore({ upgrade });
     expect(treeDigest(scene.folder)).toBe(second);
+  });
+
+  test('of what runs, published by an attempt that was lost, is taken anew: it has written on since', async () => {
+    const scene = await stage.setScene();
+    await stage.docker.getContainer(scene.containerId).start();
+    const lost = await scene.snapshotRunning();
+    writeFileSync(join(scene.folder, 'plain'), 'written while the upgrade was paused');
+    const digest = treeDigest(scene.folder);
+    // whatever moment the next ones are lost at, too
+    let cuts = 0;
+    for (let at = 1; at <= 20; at += 1) {
+      const outcome = await scene.snapshotRunning(crashAt(at)).then(
+        () => 'done',
+        (error: unknown) => LiftlockError.from(error).code,
+      );
+      if (outcome === 'done') break;
+      expect(outcome).toBe('fenced');
+      // fenced off at its first question it has thrown nothing away
+      if (at === 1) expect(existsSync(join(scene.location, 'manifest.json'))).toBe(true);
+      cuts += 1;
+    }
+    expect(cuts).toBeGreaterThanOrEqual(4);
+    const rows = await stage.query<{ archive_sha256: string }>(
+      `SELECT archive_sha256 FROM backups WHERE backup = '${scene.input.backup}'`,
+    );
+    expect(rows).toHaveLength(1);
+    expect(rows[0]?.archive_sha256).not.toBe(lost.archiveSha256);
+    const context = scene.attempt();
+    await stage.snapshots.take(context, { ...scene.input, consistency: 'running' });
+    expect(context.lines.join()).toContain('discarded, and taken anew');
+    expect(readdirSync(join(scene.location, '..'))).toEqual([scene.input.backup]);
+    await stage.docker.getContainer(scene.containerId).stop({ t: 1 });
+    damage(scene.folder);
+    await scene.restore();
+    expect(treeDigest(scene.folder)).toBe(digest);
+  });
+
+  test('of what runs is recorded in place of a lost one that was recorded again meanwhile', async () => {
+    const scene = await stage.setScene();
+    const { backup } = scene.input;
+    await scene.snapshotRunning();
+    const before = await stage.query<{ archive_sha256: string }>(
+      `SELECT archive_sha256 FROM backups WHERE backup = '${backup}'`,
+    );
+    writeFileSync(join(scene.folder, 'plain'), 'written on');
+    await stage.query(`CREATE TABLE walked AS SELECT * FROM backups WHERE backup = '${backup}'`);
+    let asked = 0;
+    const walk = async (): Promise<void> => {
+      asked += 1;
+      if (asked === 2) await stage.query(`INSERT INTO backups SELECT * FROM walked`);
+    };
+    const made = await scene.snapshotRunning({ guard: walk });
+    await stage.query(`DROP TABLE walked`);
+    const rows = await stage.query<{ archive_sha256: string }>(
+      `SELECT archive_sha256 FROM backups WHERE backup = '${backup}'`,
+    );
+    expect(rows).toEqual([{ archive_sha256: made.archiveSha256 }]);
+    expect(rows).not.toEqual(before);
+    damage(scene.folder);
+    await scene.restore();
+    expect(readFileSync(join(scene.folder, 'plain'), 'utf8')).toBe('written on');
   });
 
   test('two attempts at once are one backup', async () => {

@@ -7,7 +7,7 @@ import { NestFactory } from '@nestjs/core';
 import type Docker from 'dockerode';
 import { DataSource } from 'typeorm';
 import { expect } from 'vitest';
-import { DriverRegistry, type StepContext } from '#drivers/core';
+import { DriverRegistry, type Driver, type StepContext } from '#drivers/core';
 import { dockerDriver } from '#drivers/docker';
 import { LiftlockError, systemClock, systemIds } from '#kernel';
 import { PersistenceModule, UnitOfWork, type OutboxPublisher } from '#persistence';
@@ -45,6 +45,8 @@ export interface Scene {
   /** Of the next attempt of this upgrade. */
   attempt(changes?: Partial<StepContext>): ReturnType<typeof contextOf>;
   snapshot(changes?: Partial<StepContext>): ReturnType<SnapshotService['take']>;
+  /** Of what may go on running. */
+  snapshotRunning(changes?: Partial<StepContext>): ReturnType<SnapshotService['take']>;
   restore(changes?: Partial<StepContext>): ReturnType<RestoreService['restore']>;
   /** The backup's folder. */
   readonly location: string;
@@ -92,6 +94,10 @@ export class BackupStage {
 
   get snapshots(): SnapshotService {
     return this.app.get(SnapshotService);
+  }
+
+  driver(): Promise<Driver> {
+    return this.app.get(DriverRegistry).get('docker');
   }
 
   get restores(): RestoreService {
@@ -154,6 +160,8 @@ export class BackupStage {
       attempt,
       snapshot: (changes) =>
         this.snapshots.take(attempt(changes), { ...input, consistency: 'stopped' }),
+      snapshotRunning: (changes) =>
+        this.snapshots.take(attempt(changes), { ...input, consistency: 'running' }),
       restore: (changes) => this.restores.restore(attempt(changes), input),
       location: join(this.root, 'test', application, upgrade, input.backup),
     };
