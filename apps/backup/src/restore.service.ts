@@ -1,12 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { ActionInput, ActionOutput } from '#contracts';
-import {
-  DriverRegistry,
-  transferMeter,
-  type DataDriver,
-  type DataEntry,
-  type StepContext,
-} from '#drivers/core';
+import { DriverRegistry, transferMeter, type DataDriver, type StepContext } from '#drivers/core';
 import { LiftlockError } from '#kernel';
 import { UnitOfWork } from '#persistence';
 import { assertUnused } from './data-in-use.js';
@@ -45,6 +39,13 @@ export class RestoreService {
     if (!isHalf && (await wasNotTouched(context, input, data, manifest))) {
       context.log(
         `the data of ${input.container} was not touched since the backup: nothing is written`,
+      );
+      return outputOf(manifest, folder.path);
+    }
+    if (halves.length === 0 && (await wasNotWrittenTo(context, input, data, manifest))) {
+      context.log(
+        `no new version was started on the data of ${input.container}, and nothing was written to it since the old one ended: nothing is restored, ` +
+          'so that what the old one wrote after the backup is kept',
       );
       return outputOf(manifest, folder.path);
     }
@@ -171,23 +172,26 @@ type Look = (
 
 /** Looks before it writes: what the new version never touched is left alone. */
 const wasNotTouched: Look = async (context, input, data, { entries }) => {
-  const now = await listIfThere(context, input, data);
+  const now = await ifThere(() => data.list(context, input));
   return now !== undefined && isUntouched(entries, now);
 };
 
+/**
+ * A backup of what ran is older than what the old version last wrote: that is lost only where a new one may have written, too. Of what was stopped
+ * first, `wasNotTouched` says the same.
+ */
+const wasNotWrittenTo: Look = async (context, input, data, { consistency }) =>
+  consistency === 'running' && (await ifThere(() => data.isAsLeft(context, input))) === true;
+
 /** As `restore` itself looks at its outcome. */
 const isAsInBackup: Look = async (context, input, data, { entries }) => {
-  const now = await listIfThere(context, input, data);
+  const now = await ifThere(() => data.list(context, input));
   return now !== undefined && differences(entries, now).length === 0;
 };
 
-async function listIfThere(
-  context: StepContext,
-  input: Input,
-  data: DataDriver,
-): Promise<DataEntry[] | undefined> {
+async function ifThere<T>(look: () => Promise<T>): Promise<T | undefined> {
   try {
-    return await data.list(context, input);
+    return await look();
   } catch (error) {
     if (error instanceof LiftlockError && error.code === 'data_missing') return undefined;
     throw error;

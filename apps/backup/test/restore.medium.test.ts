@@ -17,6 +17,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { TransferState } from '#drivers/core';
 import { LiftlockError } from '#kernel';
 import { damage, plantTree, treeDigest, treeLines } from '../../../test/support/data-tree.js';
+import { startSecondIsOver } from '../../../test/support/start-second.js';
 import { crashAt } from '../../../test/support/step-context.js';
 import { BackupStage, expectRefused } from './support/backup-stage.js';
 
@@ -61,6 +62,47 @@ describe('a restore', () => {
     // a change of owner to the same one takes a file's capability away, and nothing else
     chownSync(join(scene.folder, 'capable'), 0, 0);
     expect(treeDigest(scene.folder)).not.toBe(digest);
+    await scene.restore();
+    expect(treeDigest(scene.folder)).toBe(digest);
+  });
+
+  test('of what ran keeps what the old version wrote after the backup, unless a new one was started on it', async () => {
+    const scene = await stage.setScene();
+    const old = stage.docker.getContainer(scene.containerId);
+    await old.start();
+    const digest = treeDigest(scene.folder);
+    await scene.snapshotRunning();
+    writeFileSync(join(scene.folder, 'plain'), 'the last words of the old version');
+    const last = treeDigest(scene.folder);
+    const { instances } = await stage.driver();
+    const { Image: id } = await old.inspect();
+    const replace = (command?: string[]): Promise<unknown> =>
+      instances.replace(scene.attempt(), {
+        ...{ ...scene.input, image: { reference: stage.image, id }, env: {} },
+        ...(command === undefined ? {} : { command }),
+      });
+    const nothingIsRestored = async (): Promise<void> => {
+      await instances.stopNew(scene.attempt(), scene.input);
+      const context = scene.attempt();
+      const back = await stage.restores.restore(context, scene.input);
+      expect(back).toMatchObject({ backup: scene.input.backup, location: scene.location });
+      expect(context.lines.join()).toContain('nothing is restored');
+      expect(treeDigest(scene.folder)).toBe(last);
+    };
+    await startSecondIsOver(old);
+    await instances.stop(scene.attempt(), scene.input);
+    // it was not even made
+    const image = { reference: 'none:1.0', id: `sha256:${'0'.repeat(64)}` };
+    await expectRefused(
+      instances.replace(scene.attempt(), { ...scene.input, image, env: {} }),
+      'image_missing',
+    );
+    await nothingIsRestored();
+    // it was made, and its start refused
+    await expectRefused(replace(['/nowhere/to/be/found']), 'target_refused');
+    await nothingIsRestored();
+    await replace();
+    await instances.stopNew(scene.attempt(), scene.input);
     await scene.restore();
     expect(treeDigest(scene.folder)).toBe(digest);
   });

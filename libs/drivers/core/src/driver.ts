@@ -193,6 +193,12 @@ export interface DataSource {
 export interface DataDriver {
   /** Names of what runs and mounts any of the data, whoever started it: nothing is restored unless this is empty. */
   usedBy(context: StepContext, source: DataSource): Promise<string[]>;
+  /**
+   * Whether the data is certain to be as the old version left it: nothing that this upgrade made in its place was ever started, and nothing
+   * wrote to it since the old one ended. False also where nobody can tell, since what was started may have been removed.
+   * @throws LiftlockError as `list` does
+   */
+  isAsLeft(context: StepContext, source: DataSource): Promise<boolean>;
   /** What lies there now, sorted by path. @throws LiftlockError `data_missing` when a path is not there, or an empty folder. */
   list(context: StepContext, source: DataSource): Promise<DataEntry[]>;
   /** How much there is, and how much room is left where it lies; of what is missing there is nothing. */

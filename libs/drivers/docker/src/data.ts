@@ -9,6 +9,7 @@ import type {
   StepContext,
 } from '#drivers/core';
 import { LiftlockError } from '#kernel';
+import { isAsLeft } from './data-as-left.js';
 import { entriesIn, parseEntries } from './data-entries.js';
 import { dataError } from './data-errors.js';
 import { dataPlaces, readOnlyAsWritable, type DataPlaces } from './data-places.js';
@@ -59,6 +60,11 @@ export class DockerData implements DataDriver {
     const { engine, container, places } = await this.find(context, source);
     await removeLeftovers(engine, context, container.Id);
     return usersOf(engine, context, places);
+  }
+
+  async isAsLeft(context: StepContext, source: DataSource): Promise<boolean> {
+    const { engine, container } = await this.find(context, source);
+    return isAsLeft(engine, context, container, () => this.list(context, source));
   }
 
   /** Sockets are left out: no archive holds them, and none means anything once its process has ended. */

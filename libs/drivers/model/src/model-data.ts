@@ -26,6 +26,18 @@ export class ModelData implements DataDriver {
     return users(world, volumeOf(world, context, source)[0]);
   }
 
+  /** A model forgets nothing: its ledger also knows of what was removed since. */
+  async isAsLeft({ upgrade }: StepContext, { container }: DataSource): Promise<boolean> {
+    const { ledger } = await this.effects.store.read();
+    return !ledger.some(
+      (line) =>
+        'effect' in line &&
+        line.effect === 'started-new' &&
+        line.upgrade === upgrade &&
+        line.container === container,
+    );
+  }
+
   async list(context: StepContext, source: DataSource): Promise<DataEntry[]> {
     const [, volume] = volumeOf(await this.effects.store.read(), context, source);
     return Object.entries(volume.files)

@@ -48,6 +48,7 @@ export async function modelDriver(clock: Clock = systemClock): Promise<Driver> {
   };
   const data: DataDriver = {
     usedBy: (context, source) => new ModelData(of(context)).usedBy(context, source),
+    isAsLeft: (context, source) => new ModelData(of(context)).isAsLeft(context, source),
     list: (context, source) => new ModelData(of(context)).list(context, source),
     space: (context, source) => new ModelData(of(context)).space(context, source),
     origin: (context, source) => new ModelData(of(context)).origin(context, source),

@@ -99,6 +99,22 @@ describe('there and back', () => {
     expect(await effects()).toEqual([...before, 'stopped-new']);
   });
 
+  it('knows whether the new version was ever started on the data, also when it is gone', async () => {
+    const asLeft = () => driver.data.isAsLeft(attempt(folder, 'restore'), source);
+    await stop();
+    expect(await asLeft()).toBe(true);
+    const archive = await snapshot();
+    await replace();
+    expect(await asLeft()).toBe(false);
+    await stopNew();
+    await restore(archive);
+    await restoreOld();
+    await driver.instances.removeNew(attempt(folder, 'remove-new'), input);
+    expect(await asLeft()).toBe(false);
+    const another = attempt(folder, 'restore', { upgrade: 'upg_00000000000000000000000002' });
+    expect(await driver.data.isAsLeft(another, source)).toBe(true);
+  });
+
   it('writes the ledger for people as it is in the world', async () => {
     await stop();
     await replace();
