@@ -1,6 +1,6 @@
 import { isFinal, type Bracket, type Plan } from '#contracts';
 import { assertNever } from '#kernel';
-import { isAtRest, stopForward, walkBack } from './back.js';
+import { attendToUnanswered, isAtRest, stopForward, walkBack } from './back.js';
 import {
   closeApplication,
   openApplication,
@@ -142,12 +142,13 @@ function look(turn: Turn): void {
   noteReleased(turn);
   switch (saga.state) {
     case 'running':
-      goForward(turn);
+      if (!attendToUnanswered(turn)) goForward(turn);
       return;
     case 'rolling_back':
-      goBack(turn);
+      if (!attendToUnanswered(turn)) goBack(turn);
       return;
     case 'needs_attention':
+      attendToUnanswered(turn);
       attendToReleases(turn);
       release(turn, (bracket) => isQuiet(turn, bracket));
       return;

@@ -1,6 +1,6 @@
 import type { CompensationStep } from '#contracts';
 import { acquireBack, failedAcquisition } from './brackets.js';
-import { ended, inFlight, type StepProgress } from './saga.js';
+import { ended, inFlight, isUnansweredBack, type StepProgress } from './saga.js';
 import type { Turn } from './turn.js';
 
 /**
@@ -43,11 +43,7 @@ export function stopForward(turn: Turn, stepIds: readonly string[]): void {
   for (const id of stepIds) {
     const progress = turn.saga.steps[id];
     if (progress === undefined) continue;
-    if (
-      progress.status === 'dispatched' ||
-      (progress.status === 'in_doubt' && progress.unanswered === true)
-    ) {
-      delete progress.unanswered;
+    if (progress.status === 'dispatched' || progress.unanswered === true) {
       turn.revoke(id, progress, 'back');
     } else if (progress.status === 'revoking') {
       progress.revokedFor = 'back';
@@ -55,6 +51,25 @@ export function stopForward(turn: Turn, stepIds: readonly string[]): void {
       progress.status = 'failed';
     }
   }
+}
+
+/**
+ * Attempts that were called back for the way back, or to let go of a bracket, and whose service has said nothing: to ask again and again
+ * tells nobody. A person decides; `retry` asks once more.
+ * @returns whether there are any.
+ */
+export function attendToUnanswered(turn: Turn): boolean {
+  const { saga, index } = turn;
+  const silent = Object.keys(saga.steps).filter((id) => isUnansweredBack(saga.steps[id]));
+  const first = silent[0];
+  if (first === undefined) return false;
+  const { title, target, app } = index.step(first).step;
+  turn.callForAttention(
+    silent,
+    `${title} (${target.name}) was called back, and the service ${app} has not answered: it may still be at work there; see that ${app} runs and retry the step, which asks it once more, or see to it by hand and resolve the step`,
+    saga.steps[first]?.error,
+  );
+  return true;
 }
 
 function attempt(turn: Turn, step: CompensationStep): void {

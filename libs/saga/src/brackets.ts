@@ -1,6 +1,6 @@
 import type { Bracket } from '#contracts';
 import { assertNever } from '#kernel';
-import { ended, inFlight } from './saga.js';
+import { ended, inFlight, isUnansweredBack } from './saga.js';
 import type { Turn } from './turn.js';
 
 /** What was let go of is held no more, and may be acquired again. */
@@ -85,8 +85,7 @@ export function release(turn: Turn, which: (bracket: Bracket) => boolean): boole
     if (inFlight(acquired)) continue;
     if (acquired?.unanswered === true) {
       // it may yet acquire: let go of before that, it would stay held
-      delete acquired.unanswered;
-      turn.revoke(bracket.acquire.id, acquired, 'back');
+      if (!isUnansweredBack(acquired)) turn.revoke(bracket.acquire.id, acquired, 'back');
       continue;
     }
     if (acquired?.status === 'waiting') acquired.status = 'ready';
@@ -105,8 +104,8 @@ export function failedAcquisition(turn: Turn, lane: string): string | undefined 
     .find((id) => isStuck(turn, id));
 }
 
-/** The way back may need the bracket, too. That an attempt has not answered is kept in mind: letting go has to wait for it. */
-export function reopenAcquisition(turn: Turn, stepId: string): void {
+/** The step may come again. That an attempt has not answered is kept in mind: going back, and letting go, have to wait for it. */
+export function reopen(turn: Turn, stepId: string): void {
   const unanswered = turn.saga.steps[stepId]?.unanswered === true;
   forget(turn, stepId);
   const progress = turn.saga.steps[stepId];
@@ -134,5 +133,6 @@ export function forget(turn: Turn, stepId: string): void {
   progress.failures = 0;
   progress.lost = 0;
   delete progress.error;
+  delete progress.revokedFor;
   delete progress.unanswered;
 }

@@ -1,6 +1,6 @@
 import { assertNever } from '#kernel';
 import { approve } from './approvals.js';
-import { forget } from './brackets.js';
+import { forget, reopen } from './brackets.js';
 import { beginRollback, begunIrreversible, begunLanes, lanesOfRollback } from './failure.js';
 import type { DecisionType, SagaMessage } from './messages.js';
 import type { Refusal } from './refusal.js';
@@ -142,6 +142,8 @@ function goBack(
       (progress.status === 'failed' || progress.status === 'in_doubt')
     )
       forget(turn, id);
+    // and who did not answer is asked once more
+    else if (progress.unanswered === true) delete progress.revokedFor;
   }
   const word = kind === 'cancelled' ? 'cancelled' : 'rolled back';
   saga.cause = { kind, message: decision.reason ?? `${word} by ${decision.actor}` };
@@ -156,11 +158,8 @@ function retry(turn: Turn, decision: Extract<Decision, { type: 'retry' }>): Refu
   if (decision.step !== undefined && !saga.attention.includes(decision.step))
     return notWaiting(turn, decision.step);
   const steps = decision.step === undefined ? [...saga.attention] : [decision.step];
-  for (const id of steps) {
-    forget(turn, id);
-    saga.attention = saga.attention.filter((other) => other !== id);
-  }
-  goOn(turn);
+  for (const id of steps) reopen(turn, id);
+  turn.attended(steps);
   return undefined;
 }
 
@@ -186,6 +185,7 @@ function settle(
     return { code: 'invalid_request', message: 'an outcome is needed: succeeded or failed' };
   }
   delete progress.unanswered;
+  delete progress.revokedFor;
   if (decision.type === 'skip') {
     progress.status = 'skipped';
     turn.emit('step-skipped', { step, actor: decision.actor, reason: decision.reason });
@@ -198,17 +198,8 @@ function settle(
       reason: decision.reason,
     });
   }
-  saga.attention = saga.attention.filter((other) => other !== step);
-  goOn(turn);
+  turn.attended([step]);
   return undefined;
-}
-
-function goOn(turn: Turn): void {
-  const { saga } = turn;
-  if (saga.attention.length > 0) return;
-  const to = saga.resumeTo ?? 'running';
-  delete saga.resumeTo;
-  turn.moveTo(to);
 }
 
 function notWaiting(turn: Turn, step: string): Refusal {

@@ -1,5 +1,5 @@
 import type { Lane, Step, Wave } from '#contracts';
-import { acquireForward, failedAcquisition, reopenAcquisition } from './brackets.js';
+import { acquireForward, failedAcquisition, reopen } from './brackets.js';
 import { laneFailed } from './failure.js';
 import { removeKept } from './bake.js';
 import { ended, inFlight } from './saga.js';
@@ -152,7 +152,7 @@ function walkLane(turn: Turn, lane: Lane): void {
       const bracket = failedAcquisition(turn, lane.id);
       if (bracket !== undefined) {
         const error = saga.steps[bracket]?.error;
-        reopenAcquisition(turn, bracket);
+        reopen(turn, bracket);
         laneFailed(turn, lane, bracket, error);
       } else if (acquireForward(turn, lane.id, next.id)) {
         turn.dispatch(next.id, 'forward');

@@ -2,7 +2,7 @@ import { assertNever, type ErrorShape } from '#kernel';
 import type { RetryPolicy, StepResult } from '#contracts';
 import type { SagaMessage } from './messages.js';
 import type { Turn } from './turn.js';
-import type { StepProgress } from './saga.js';
+import { isUnansweredBack, type StepProgress } from './saga.js';
 
 /** Processes that may die under one step before a person is asked. */
 const MAX_LOST = 10;
@@ -15,7 +15,8 @@ export function recordResult(
   const { stepId, token, result } = message;
   const progress = turn.saga.steps[stepId];
   if (progress === undefined || progress.token !== token) return;
-  if (progress.status === 'revoking') {
+  // also late: what was asked of a person is known then
+  if (progress.status === 'revoking' || isUnansweredBack(progress)) {
     if (result.outcome === 'revoked') recordRevoked(turn, stepId, progress, result.began);
     return;
   }
@@ -110,6 +111,7 @@ function recordRevoked(turn: Turn, stepId: string, progress: StepProgress, began
   progress.began ||= began;
   const { revokedFor } = progress;
   delete progress.revokedFor;
+  delete progress.unanswered;
   const told = { step: stepId, token: progress.token, attempt: progress.attempt };
   if (revokedFor === 'back') {
     progress.status = 'failed';
@@ -119,6 +121,7 @@ function recordRevoked(turn: Turn, stepId: string, progress: StepProgress, began
       retryable: false,
     };
     turn.emit('step-failed', { ...told, error: progress.error });
+    turn.attended([stepId]);
     return;
   }
   const { step } = turn.index.step(stepId);
@@ -147,6 +150,7 @@ export function recordDeadline(turn: Turn, stepId: string, token: number): void 
     const { app } = turn.index.step(stepId).step;
     progress.status = 'in_doubt';
     progress.unanswered = true;
+    progress.began = true;
     progress.error = {
       code: 'unavailable',
       message: `the service ${app} has not answered for this step; see that it runs, then retry the step`,

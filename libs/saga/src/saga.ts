@@ -31,9 +31,9 @@ export interface StepProgress {
   lost: number;
   /** Whether any attempt may have changed something. Never goes back to false. */
   began: boolean;
-  /** What a revocation is for: another try, or the way back. */
+  /** What a revocation is for, under way or unanswered: another try, or the way back (of its lane, or of a bracket). */
   revokedFor?: 'retry' | 'back';
-  /** In doubt since a revocation was never answered: something may still be running. */
+  /** A revocation was not answered: something may still be running. Until the step is dispatched, or called back, once more. */
   unanswered?: boolean;
   error?: ErrorShape;
 }
@@ -105,6 +105,11 @@ export function inFlight(progress: StepProgress | undefined): boolean {
   return (
     progress !== undefined && (progress.status === 'dispatched' || progress.status === 'revoking')
   );
+}
+
+/** It was called back for the way back, in vain. */
+export function isUnansweredBack(progress: StepProgress | undefined): boolean {
+  return progress?.unanswered === true && progress.revokedFor === 'back';
 }
 
 /** It is done, or a person has said that it need not be. What failed has not ended so: it is decided on. */

@@ -77,6 +77,7 @@ export class Turn {
 
   /** Calls an attempt back; its answer comes under a greater token, so that the old one's late result counts for nothing. */
   revoke(stepId: string, progress: StepProgress, what: 'retry' | 'back'): void {
+    delete progress.unanswered;
     progress.status = 'revoking';
     progress.revokedFor = what;
     progress.token += 1;
@@ -102,5 +103,15 @@ export class Turn {
     }
     this.saga.resumeTo = this.saga.state;
     this.moveTo('needs_attention', { message, ...(error === undefined ? {} : { error }) });
+  }
+
+  /** Of these steps nothing is to be decided any more; when none is left, it goes on where it stopped. */
+  attended(stepIds: readonly string[]): void {
+    const { saga } = this;
+    saga.attention = saga.attention.filter((id) => !stepIds.includes(id));
+    if (saga.state !== 'needs_attention' || saga.attention.length > 0) return;
+    const to = saga.resumeTo ?? 'running';
+    delete saga.resumeTo;
+    this.moveTo(to);
   }
 }

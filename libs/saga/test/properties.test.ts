@@ -75,7 +75,8 @@ function assertEndsRight(run: Simulation, plan: ReturnType<typeof buildPlan>): v
   expect(run.world.violations).toEqual([]);
   const { saga } = run;
   const held = [...run.world.held].filter(
-    (bracket) => !saga.attention.includes(`${bracket}/release`),
+    (bracket) =>
+      !['acquire', 'release'].some((part) => saga.attention.includes(`${bracket}/${part}`)),
   );
   expect(held, `brackets held in ${saga.state}`).toEqual([]);
   if (!isFinal(saga.state)) {

@@ -17,7 +17,7 @@ import { ModelWorld } from './model-world.js';
 export type Draw = (n: number) => number;
 
 export interface Odds {
-  /** Of 100 attempts, how many fail, die, or fall silent. */
+  /** Of 100 attempts, how many fail, die, or fall silent; of 100 revocations, how many get no answer. */
   readonly fail: number;
   readonly lost: number;
   readonly silent: number;
@@ -176,6 +176,7 @@ export class Simulation {
     if (token <= (this.fences.get(stepId) ?? 0)) return;
     this.fences.set(stepId, token);
     if (attempt.revoke) {
+      if (this.chance(this.odds.silent)) return;
       this.answer(stepId, token, { outcome: 'revoked', began: this.touched.has(stepId) });
       return;
     }
