@@ -28,6 +28,8 @@ import { LockStore } from './persistence/lock.store.js';
 import { PlanCache } from './persistence/plan.cache.js';
 import { PlanShapes1700000002000 } from './persistence/plan-shapes.migration.js';
 import { PromotionStore } from './persistence/promotion.store.js';
+import { RefillStore } from './persistence/refill.store.js';
+import { RefilledStreams1700000003000 } from './persistence/refilled-streams.migration.js';
 import { CoordinatorTables1700000001000 } from './persistence/tables.migration.js';
 import { TimerStore } from './persistence/timer.store.js';
 import { UpgradeStore } from './persistence/upgrade.store.js';
@@ -53,7 +55,11 @@ export class CoordinatorModule {
           app: 'coordinator',
           url: env.DATABASE_URL,
           entities: [],
-          migrations: [CoordinatorTables1700000001000, PlanShapes1700000002000],
+          migrations: [
+            CoordinatorTables1700000001000,
+            PlanShapes1700000002000,
+            RefilledStreams1700000003000,
+          ],
           publisher: Bus,
         }),
         BusModule.forRoot({
@@ -77,6 +83,7 @@ export class CoordinatorModule {
         DurationStore,
         IdempotencyStore,
         ImageHolderStore,
+        RefillStore,
         PlanReader,
         PromotionStore,
         PromotionService,

@@ -1,8 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Clock } from '#kernel';
+import { EVENT_STREAM } from '#contracts';
 import { Outbox, UnitOfWork } from '#persistence';
 import { resendAfterMs } from './domain/dispatch.js';
 import { DispatchStore } from './persistence/dispatch.store.js';
+import { RefillStore } from './persistence/refill.store.js';
 import { SagaOutput } from './saga-output.js';
 import { CLOCK, SWEEP_MS } from './tokens.js';
 
@@ -16,6 +18,7 @@ export class Resender {
     private readonly dispatches: DispatchStore,
     private readonly output: SagaOutput,
     private readonly outbox: Outbox,
+    private readonly refills: RefillStore,
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(SWEEP_MS) private readonly sweepMs: number,
   ) {}
@@ -32,8 +35,14 @@ export class Resender {
     });
   }
 
-  /** After the broker came back empty: the events that are still kept are published again, under their old ids. */
-  async refillEvents(): Promise<void> {
-    await this.work.run((tx) => this.outbox.resend(tx, { subjectPrefix: 'liftlock.event.' }));
+  /**
+   * After the broker came back empty: the events that are still kept are published again, under their old ids.
+   * @param created when the stream was made that the broker has now. Nothing happens for the one that was last refilled.
+   */
+  async refillEvents(created: string): Promise<void> {
+    await this.work.run(async (tx) => {
+      if (await this.refills.begin(tx, EVENT_STREAM, created))
+        await this.outbox.resend(tx, { subjectPrefix: 'liftlock.event.' });
+    });
   }
 }

@@ -20,6 +20,8 @@ const OWN_TIMER_MS = 500;
 const BATCH = 100;
 /** Admissions and windows that are looked at at the same time. */
 const SIDE_BY_SIDE = 8;
+/** How often it is looked whether the event stream is another one than was last refilled. */
+const REFILL_MS = 500;
 /** What was cut off from the broker, the database or a coordinator gets this long to answer, once it is back. */
 const AFTER_RECONNECT_MS = 30_000;
 
@@ -31,6 +33,8 @@ export class Sweeper implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly underWay = new Set<Promise<void>>();
   /** What was told while this process, the database or the broker was away is read first: no deadline strikes before they were put off. */
   private areDeadlinesHeld = true;
+  /** The event stream that is known to be refilled, by when it was made. */
+  private refilled: string | undefined;
 
   constructor(
     private readonly work: UnitOfWork,
@@ -46,11 +50,9 @@ export class Sweeper implements OnApplicationBootstrap, OnApplicationShutdown {
     this.bus.onReconnect(() => {
       this.areDeadlinesHeld = true;
     });
-    this.bus.onStreamCreated(() =>
-      this.track('refill the event stream', () => this.resender.refillEvents()),
-    );
     this.every(TIMER_MS, 'timers', () => this.fireTimers());
     this.every(OWN_TIMER_MS, 'admissions and windows', () => this.fireOwnTimers());
+    this.every(REFILL_MS, 'refill the event stream', () => this.refillEvents());
     this.every(this.sweepMs, 'sweep', () => this.resender.sendAgain());
   }
 
@@ -77,6 +79,13 @@ export class Sweeper implements OnApplicationBootstrap, OnApplicationShutdown {
     this.areDeadlinesHeld = false;
     const notBefore = new Date(this.clock.now().getTime() + AFTER_RECONNECT_MS);
     await this.work.single((db) => this.timers.postponeDeadlines(db, notBefore));
+  }
+
+  private async refillEvents(): Promise<void> {
+    const created = this.bus.eventStreamCreated();
+    if (created === undefined || created === this.refilled) return;
+    await this.resender.refillEvents(created);
+    this.refilled = created;
   }
 
   /** Several at the same time: each may wait for the planner's answer, and holds nothing meanwhile. */

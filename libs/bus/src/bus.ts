@@ -52,8 +52,7 @@ export class Bus implements OnApplicationShutdown {
   private closing = false;
   private checks: NodeJS.Timeout | undefined;
   private readonly reconnected: Array<() => void> = [];
-  private readonly created: Array<() => void> = [];
-  private madeStreams = false;
+  private eventsSince: string | undefined;
   private ensuring: Promise<void> | undefined;
   private toldOfStreams = false;
   /** What waits for an answer that a broken connection will not bring. */
@@ -129,12 +128,12 @@ export class Bus implements OnApplicationShutdown {
   }
 
   /**
-   * A stream had to be made: at the very first start, or since the broker came back empty. Who asks after it happened is called at
-   * once: the broker may have been wiped while this service was down.
+   * When the event stream was made that the broker had at the last look (RFC 3339); undefined before the first one, and in services
+   * that do not look. Another time than before: it is another stream, since the broker came back empty. Who made it cannot be told:
+   * the answer to that may be lost, and its maker dead.
    */
-  onStreamCreated(callback: () => void): void {
-    this.created.push(callback);
-    if (this.madeStreams) callback();
+  eventStreamCreated(): string | undefined {
+    return this.eventsSince;
   }
 
   /**
@@ -205,14 +204,10 @@ export class Bus implements OnApplicationShutdown {
   private async makeMissingStreams(): Promise<void> {
     if (!this.connected) return;
     const manager = await this.manager();
-    const made = [
-      await ensureStream(manager, COMMAND_STREAM, COMMAND_SUBJECTS, 2),
-      await ensureStream(manager, EVENT_STREAM, EVENT_SUBJECTS, 7),
-    ];
-    if (!made.includes(true)) return;
-    this.logger.log('made the streams');
-    this.madeStreams = true;
-    for (const callback of this.created) callback();
+    const commands = await ensureStream(manager, COMMAND_STREAM, COMMAND_SUBJECTS, 2);
+    const events = await ensureStream(manager, EVENT_STREAM, EVENT_SUBJECTS, 7);
+    if (commands.made || events.made) this.logger.log('made the streams');
+    this.eventsSince = events.created;
   }
 
   private async tryEnsureStreams(): Promise<void> {

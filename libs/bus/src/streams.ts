@@ -10,20 +10,20 @@ const SECOND_NS = 1_000_000_000;
 const DAY_NS = 24 * 3600 * SECOND_NS;
 const STREAM_NOT_FOUND = 10_059;
 
-/** @returns whether it had to be made. */
+/** @returns whether it had to be made, and when the one that is there now was made: as the broker has it, RFC 3339. */
 export async function ensureStream(
   manager: JetStreamManager,
   name: string,
   subjects: string,
   days: number,
-): Promise<boolean> {
+): Promise<{ readonly made: boolean; readonly created: string }> {
   try {
-    await manager.streams.info(name);
-    return false;
+    const { created } = await manager.streams.info(name);
+    return { made: false, created };
   } catch (error) {
     if (!(error instanceof JetStreamApiError) || error.code !== STREAM_NOT_FOUND) throw error;
   }
-  await manager.streams.add({
+  const { created } = await manager.streams.add({
     name,
     subjects: [subjects],
     retention: RetentionPolicy.Limits,
@@ -32,5 +32,5 @@ export async function ensureStream(
     max_age: days * DAY_NS,
     duplicate_window: 120 * SECOND_NS,
   });
-  return true;
+  return { made: true, created };
 }
