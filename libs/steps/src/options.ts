@@ -26,6 +26,15 @@ export interface StepsOptions {
   readonly sweepMs: number;
   /** Attempts that one process runs at the same time. */
   readonly concurrency: number;
+  /** Milliseconds between two heartbeats of an attempt. Default: a third of the lease. */
+  readonly heartbeatMs?: number | undefined;
+  /** Milliseconds in which an attempt that was told to stop has to: its result is not waited for any longer. Default: 10 000. */
+  readonly deafMs?: number | undefined;
+  /**
+   * Milliseconds that what was told to stop gets, results included, before a service that is stopped leaves without it: then it is
+   * found by the sweeper. Default: 4 000.
+   */
+  readonly leaveMs?: number | undefined;
 }
 
 export type RunStep = CommandData<'run-step'>;

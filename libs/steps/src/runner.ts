@@ -41,11 +41,9 @@ import { Transfers } from './transfers.js';
 const TELL_AFTER_MS = 500;
 /** What runs gets this long to end by itself when the service stops. */
 const SHUTDOWN_MS = 5_000;
-/** An attempt that was told to stop and does not: its result is not waited for any longer. */
 const DEAF_MS = 10_000;
 /** The same when the service stops: it must report before it is killed. */
 const DEAF_AT_SHUTDOWN_MS = 1_000;
-/** What was told to stop gets this long, results included, before the service leaves without it: then it is found by the sweeper. */
 const LEAVE_MS = 4_000;
 /** How long a result waits for a database that is away. */
 const RESULT_DEADLINE_MS = 600_000;
@@ -96,7 +94,7 @@ export class Runner implements OnApplicationBootstrap, BeforeApplicationShutdown
     this.leaving = true;
     for (const { attempt } of this.runs.values()) attempt?.end(stoppedUnder());
     await within(
-      LEAVE_MS,
+      this.options.leaveMs ?? LEAVE_MS,
       Promise.allSettled([ended(), closed]).then(() => this.stepLog.settle()),
     );
     this.left.abort(new LiftlockError('unavailable', 'the service has stopped'));
@@ -143,7 +141,8 @@ export class Runner implements OnApplicationBootstrap, BeforeApplicationShutdown
 
   private async carryOut(key: AttemptKey, command: RunStep, attempt: Attempt): Promise<void> {
     const startedAt = new Date();
-    const heartbeat = setInterval(() => void this.renew(key, attempt), this.options.leaseMs / 3);
+    const { heartbeatMs = this.options.leaseMs / 3 } = this.options;
+    const heartbeat = setInterval(() => void this.renew(key, attempt), heartbeatMs);
     const timeout = setTimeout(
       () =>
         attempt.end(
@@ -200,7 +199,8 @@ export class Runner implements OnApplicationBootstrap, BeforeApplicationShutdown
 
   private async act(key: AttemptKey, command: RunStep, attempt: Attempt): Promise<StepResult> {
     try {
-      const output = await endOf(this.call(key, command, attempt), attempt);
+      const { deafMs = DEAF_MS } = this.options;
+      const output = await endOf(this.call(key, command, attempt), attempt, deafMs);
       return { outcome: 'succeeded', output: jsonObject.parse(output) };
     } catch (thrown) {
       // how it ended says less than why it was ended
@@ -327,7 +327,7 @@ export class Runner implements OnApplicationBootstrap, BeforeApplicationShutdown
 }
 
 /** The action's end; or, when it was told to stop and does not, the reason it was told. */
-async function endOf<T>(action: Promise<T>, attempt: Attempt): Promise<T> {
+async function endOf<T>(action: Promise<T>, attempt: Attempt, deafMs: number): Promise<T> {
   const { signal } = attempt;
   let timer: NodeJS.Timeout | undefined;
   const deaf = new Promise<never>((_resolve, reject) => {
@@ -338,7 +338,7 @@ async function endOf<T>(action: Promise<T>, attempt: Attempt): Promise<T> {
           attempt.deaf = true;
           reject(reason);
         },
-        reason.code === 'lost' ? DEAF_AT_SHUTDOWN_MS : DEAF_MS,
+        reason.code === 'lost' ? DEAF_AT_SHUTDOWN_MS : deafMs,
       );
     };
     if (signal.aborted) giveUp();

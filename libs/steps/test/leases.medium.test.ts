@@ -1,13 +1,15 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { systemIds } from '#kernel';
 import { UnitOfWork } from '#persistence';
 import { freshDatabase, type FreshDatabase } from '../../../test/support/index.js';
+import { Attempt } from '../src/attempt.js';
 import { ClaimStore } from '../src/claim.store.js';
 import { Runner } from '../src/runner.js';
 import { runStep } from './mirror-under-test.js';
 import {
   Barrier,
   HeldAction,
+  HeldTime,
   Scene,
   acceptOnly,
   claimOf,
@@ -31,7 +33,10 @@ beforeEach(() => {
   scene = new Scene(database.url('mirror'));
   upgrade = systemIds.next('upg');
 });
-afterEach(() => scene.close());
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await scene.close();
+});
 afterAll(() => database.drop());
 
 /** Nothing of this process goes on meanwhile: no heartbeat, no timer. */
@@ -41,17 +46,20 @@ function blockEventLoop(ms: number): void {
 
 it('an attempt longer than its lease keeps it by its heartbeat', async () => {
   const held = new HeldAction();
-  const leaseMs = 1_500;
-  const mirror = await scene.start(held.action, { leaseMs, sweepMs: 50 });
+  const leaseMs = 600_000;
+  const renewed = vi.spyOn(Attempt.prototype, 'renewed');
+  const mirror = await scene.start(held.action, { leaseMs, heartbeatMs: 20, sweepMs: 50 });
   await mirror.run(runStep(upgrade, 1));
   await held.untilAt(1);
+  // both clocks: a lease of less than minutes would end whenever the machine stands still for as long
   await until('a lease beyond the first one', async () => {
     const [row] = await mirror.source.query<Array<{ beyond: boolean }>>(
-      `SELECT now() > started_at + $2 * interval '1 millisecond' AS beyond FROM claims WHERE upgrade = $1`,
-      [upgrade, leaseMs * 1.5],
+      `SELECT busy_until > started_at + $2 * interval '1 millisecond' AS beyond FROM claims WHERE upgrade = $1`,
+      [upgrade, leaseMs],
     );
     return row?.beyond === true || undefined;
   });
+  await until('this process to know of it', () => renewed.mock.calls.length > 0 || undefined);
   held.release(1);
   await scene.untilFinished(upgrade);
   expect(held.guards.get(1)).toBe('nothing was thrown');
@@ -66,7 +74,6 @@ describe('a process that froze for longer than its lease', () => {
     let guard = '';
     const zombie = await scene.start(
       async (context) => {
-        await context.guard();
         blockEventLoop(leaseMs * 1.2);
         guard = await codeOf(context.guard());
         awake.release();
@@ -90,7 +97,6 @@ describe('a process that froze for longer than its lease', () => {
     let guard = '';
     const zombie = await scene.start(
       async (context) => {
-        await context.guard();
         blockEventLoop(leaseMs * 1.2);
         // as if PostgreSQL’s clock went more slowly than this process’s
         await zombie.source.query(
@@ -179,15 +185,20 @@ it('an old attempt is refused though its own process runs the later one, and was
 
 describe('a step’s time is over', () => {
   it('aborts it, and says whether it may have changed anything', async () => {
+    using time = new HeldTime();
     const touched = systemIds.next('upg');
+    const atWork = new Set<string>();
     const mirror = await scene.start(async (context) => {
       if (context.upgrade === touched) await context.guard();
+      atWork.add(context.upgrade);
       await new Promise((_resolve, reject) => {
         context.signal.addEventListener('abort', () => reject(new Error('broken off')));
       });
     });
-    await mirror.run(runStep(upgrade, 1, 1));
-    await mirror.run(runStep(touched, 1, 1));
+    await mirror.run(runStep(upgrade, 1, time.seconds));
+    await mirror.run(runStep(touched, 1, time.seconds));
+    await until('both to be at work', () => atWork.size === 2 || undefined);
+    time.end();
     const [untouchedResult] = await scene.untilFinished(upgrade);
     const [touchedResult] = await scene.untilFinished(touched);
     const timeout = expect.objectContaining({ code: 'timeout', retryable: true }) as unknown;
@@ -204,10 +215,12 @@ describe('a step’s time is over', () => {
   });
 
   it('of one that does not listen: reported all the same, and the step is not free before its lease has ended', async () => {
+    using time = new HeldTime();
     const held = new HeldAction();
-    const mirror = await scene.start(held.action);
-    await mirror.run(runStep(upgrade, 1, 1));
+    const mirror = await scene.start(held.action, { deafMs: 100 });
+    await mirror.run(runStep(upgrade, 1, time.seconds));
     await held.untilAt(1);
+    time.end();
     const [result] = await scene.untilFinished(upgrade);
     expect(result?.data.result).toMatchObject({ outcome: 'failed', error: { code: 'timeout' } });
     await mirror.run(runStep(upgrade, 2));
@@ -224,12 +237,18 @@ describe('a step’s time is over', () => {
 
 describe('a service that is stopped', () => {
   it('lets an attempt end that does so soon', async () => {
-    const held = new HeldAction();
-    const mirror = await scene.start(held.action);
+    const atWork = new Barrier();
+    const end = new Barrier();
+    // it asks nobody any more when it goes on: that it ends soon is not the machine's to say
+    const mirror = await scene.start(async ({ guard }) => {
+      await guard();
+      atWork.release();
+      await end.passed;
+    });
     await mirror.run(runStep(upgrade, 1));
-    await held.untilAt(1);
+    await atWork.passed;
     const closing = mirror.close();
-    held.release(1);
+    end.release();
     await closing;
     expect(scene.outcomes(upgrade)).toEqual([[1, 'succeeded']]);
   });
@@ -250,7 +269,7 @@ describe('a service that is stopped', () => {
 
   it('tells an attempt of it that is claimed in the last moment', async () => {
     const late = systemIds.next('upg');
-    const mirror = await scene.start(obedient);
+    const mirror = await scene.start(obedient, { leaveMs: 60_000 });
     await mirror.run(runStep(upgrade, 1));
     await until('the first to run', () => scene.started(upgrade)[0]);
     await acceptOnly(mirror, late);
@@ -272,8 +291,9 @@ describe('a service that is stopped', () => {
   it('reports the others lost before it leaves, and another process may run them at once', async () => {
     const deaf = systemIds.next('upg');
     const held = new HeldAction();
-    const leaving = await scene.start((context) =>
-      context.upgrade === deaf ? held.action(context) : obedient(context),
+    const leaving = await scene.start(
+      (context) => (context.upgrade === deaf ? held.action(context) : obedient(context)),
+      { leaveMs: 60_000 },
     );
     const next = await scene.start(() => Promise.resolve());
     await leaving.run(runStep(upgrade, 1));

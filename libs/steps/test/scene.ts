@@ -1,3 +1,4 @@
+import { vi } from 'vitest';
 import { LiftlockError, waitFor } from '#kernel';
 import type { StepContext } from '#drivers/core';
 import { UnitOfWork } from '#persistence';
@@ -159,14 +160,41 @@ export class HeldAction {
   }
 }
 
+/** A step's time, in seconds, that ends only when the test says so. */
+export class HeldTime implements Disposable {
+  /** Like no other wait, so that it is known by it. */
+  readonly seconds = 86_399;
+  private readonly ends: Array<() => void> = [];
+  private readonly spy: { mockRestore(): void };
+
+  constructor() {
+    const { setTimeout } = globalThis;
+    const held = (act: () => void, ms?: number): NodeJS.Timeout => {
+      if (ms === this.seconds * 1000) this.ends.push(act);
+      return setTimeout(act, ms);
+    };
+    this.spy = vi.spyOn(globalThis, 'setTimeout').mockImplementation(held as typeof setTimeout);
+  }
+
+  /** Ends the time of each attempt that has begun. */
+  end(): void {
+    for (const end of this.ends.splice(0)) end();
+  }
+
+  [Symbol.dispose](): void {
+    this.spy.mockRestore();
+  }
+}
+
 const aborted = new Set<string>();
 const waiting = new Set<string>();
 
-/** An action that waits for its signal, and then stops as it is told. */
+/**
+ * An action that may change things, waits for its signal, and then stops as it is told. It waits from its beginning on: a guard that
+ * refuses has told it so, and one that cannot ask, or is asked too late, does not keep it from hearing.
+ */
 export const obedient: Action = async ({ upgrade, signal, guard }) => {
-  await guard();
-  waiting.add(upgrade);
-  await new Promise((_resolve, reject) => {
+  const told = new Promise<never>((_resolve, reject) => {
     const stop = (): void => {
       aborted.add(upgrade);
       reject(LiftlockError.from(signal.reason));
@@ -174,9 +202,11 @@ export const obedient: Action = async ({ upgrade, signal, guard }) => {
     if (signal.aborted) stop();
     else signal.addEventListener('abort', stop);
   });
+  waiting.add(upgrade);
+  await Promise.all([told, guard().catch(() => told)]);
 };
 
-/** Until an obedient action has begun to wait: it asks for nothing any more. */
+/** Until an obedient action has begun to wait. */
 export async function untilWaiting(upgrade: string): Promise<void> {
   await until(`${upgrade} to wait`, () => waiting.has(upgrade) || undefined);
 }
