@@ -4,10 +4,11 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { Driver } from '#drivers/core';
 import { dockerDriver } from '#drivers/docker';
-import { waitFor } from '#kernel';
+import { LiftlockError, waitFor } from '#kernel';
 import { newFolder, treeDigest } from '../../../../test/support/data-tree.js';
 import { cleanUp } from '../../../../test/support/engine-client.js';
 import { failureOf } from '../../../../test/support/failure-of.js';
@@ -137,13 +138,21 @@ test('time without the engine does not count for a check', async () => {
   await observe(driver, targetOf(own.host));
   await own.docker.getContainer(one.containerId).update({ RestartPolicy: { Name: 'always' } });
   await own.kill9();
-  const attempt = driver.checks.check(context(), {
-    ...one,
-    check: {
-      ...{ type: 'command', command: ['cat', '/srv/index.html'], exitCode: 0, failPatterns: [] },
-      ...{ deadlineSeconds: 2, intervalMs: 100, stableSeconds: 0 },
-    },
-  });
+  const check = (deadlineSeconds: number, more: object = {}) =>
+    driver.checks.check(context(more), {
+      ...one,
+      check: {
+        ...{ type: 'command', command: ['cat', '/srv/index.html'], exitCode: 0, failPatterns: [] },
+        ...{ deadlineSeconds, intervalMs: 100, stableSeconds: 0 },
+      },
+    });
+  const abort = new AbortController();
+  const short = failureOf(check(1, { signal: abort.signal }));
+  const attempt = check(60);
+  // while it is away, for longer than a deadline
+  expect(await Promise.race([short, delay(3_000, 'it still looks')])).toBe('it still looks');
+  abort.abort(new LiftlockError('revoked', 'the attempt was called back'));
+  expect((await short).code).toBe('revoked');
   const [{ detail }] = await Promise.all([attempt, own.comeBack()]);
   expect(detail).toContain('ended with 0');
 });
@@ -155,7 +164,7 @@ const FOREVER = [
   'trap "exit 0" TERM; while :; do sleep 1 & wait $!; done',
 ];
 const running = (stableSeconds: number) => ({
-  ...{ type: 'running' as const, deadlineSeconds: 20, intervalMs: 100, stableSeconds },
+  ...{ type: 'running' as const, deadlineSeconds: 60, intervalMs: 100, stableSeconds },
 });
 
 async function startWith(name: string, policy: string, command: string[]): Promise<FarContainer> {
