@@ -124,7 +124,7 @@ describe('a job', () => {
   });
 
   test('is found again when its attempt died: running, ended, or never started, it runs once', async () => {
-    const script = 'sleep 2; echo once >> /data/job';
+    const script = 'until [ -e /data/go ]; do sleep 0.1; done; echo once >> /data/job';
     const abort = new AbortController();
     const first = failureOf(
       job(script, { volumesFrom: true }, attempt(1, { signal: abort.signal })),
@@ -134,7 +134,9 @@ describe('a job', () => {
     });
     abort.abort(new LiftlockError('fenced', 'its process is gone'));
     await first;
-    expect(await job(script, { volumesFrom: true }, attempt(2))).toMatchObject({ exitCode: 0 });
+    const second = job(script, { volumesFrom: true }, attempt(2));
+    await inside('touch /data/go');
+    expect(await second).toMatchObject({ exitCode: 0 });
     expect(await job(script, { volumesFrom: true }, attempt(3))).toMatchObject({
       found: 'done_before',
     });

@@ -1,5 +1,6 @@
 import { createServer } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { setTimeout as delay } from 'node:timers/promises';
 import type Docker from 'dockerode';
 import { check as checkSchema } from '#contracts';
 import { dockerDriver } from '#drivers/docker';
@@ -131,6 +132,7 @@ describe('an upgrade', () => {
   test('whose attempt ends while the engine still stops the container is taken up by the next one', async () => {
     const one = await startOld('slow', {
       Cmd: ['sh', '-c', 'trap "" TERM; while :; do sleep 1; done'],
+      StopTimeout: 600,
     });
     const abort = new AbortController();
     const reason = new LiftlockError('lost', 'the process is gone');
@@ -141,30 +143,41 @@ describe('an upgrade', () => {
     );
     abort.abort(reason);
     expect((await stopping).code).toBe('lost');
-    await one.stop();
+    const next = one.stop();
+    // as the engine does in the end
+    await docker.getContainer(one.containerId).kill();
+    await next;
     expect((await inspect(one.containerId)).State.Running).toBe(false);
     expect((await one.replace()).found).toBe('done_now');
     expect((await inspect(one.container)).HostConfig.RestartPolicy?.Name).toBe('always');
   });
 
   test('whose stop was called back while the engine goes on with it: the old one is up afterwards, and stays so', async () => {
-    // the container's own time is long over when it ends, and the step's is not
+    const ends = 'until [ -e /tmp/go ]; do sleep 0.1; done';
     const one = await startOld('called-back', {
-      Cmd: ['sh', '-c', "trap 'echo stopping; sleep 13; exit 0' TERM; while :; do sleep 0.1; done"],
+      Cmd: ['sh', '-c', `trap 'echo stopping; ${ends}; exit 0' TERM; while :; do sleep 0.1; done`],
       StopTimeout: 1,
     });
     const { StartedAt } = (await inspect(one.containerId)).State;
     const calledBack = new AbortController();
     const context = one.attempt({ signal: calledBack.signal });
-    const stopping = failureOf(driver.instances.stop(context, { ...one, stopTimeoutSeconds: 60 }));
+    const stopping = failureOf(driver.instances.stop(context, { ...one, stopTimeoutSeconds: 90 }));
     const log = () => docker.getContainer(one.containerId).logs({ stdout: true, follow: false });
     await waitFor(async () => String(await log()).includes('stopping'), {
       ...{ what: 'the old one is told to stop', deadlineMs: 60_000 },
     });
     calledBack.abort(new LiftlockError('fenced', 'the attempt is called back'));
     await stopping;
-    const signal = AbortSignal.timeout(120_000);
-    expect((await one.restoreOld({ signal })).found).toBe('done_now');
+    const lines: string[] = [];
+    const restoring = one.restoreOld({ log: (line) => void lines.push(line) });
+    await waitFor(() => lines.join().includes('whether a stop of it is under way'), {
+      ...{ what: 'the old one is watched', deadlineMs: 60_000 },
+    });
+    // the container's own second, and the engine's ten, are over when it ends, and the step's time is not
+    await delay(12_000);
+    const end = { Cmd: ['touch', '/tmp/go'] };
+    await (await docker.getContainer(one.containerId).exec(end)).start({});
+    expect((await restoring).found).toBe('done_now');
     const { State, HostConfig } = await inspect(one.containerId);
     expect(State.Running).toBe(true);
     expect(Date.parse(State.StartedAt)).toBeGreaterThan(Date.parse(StartedAt));
