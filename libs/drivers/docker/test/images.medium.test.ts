@@ -339,7 +339,7 @@ describe('observed', () => {
           { reference: 'none:1.0', archive: join(folder, 'missing.tar') },
         ],
       },
-      AbortSignal.timeout(30_000),
+      AbortSignal.timeout(60_000),
     );
     expect(observation).toMatchObject({
       target: 'one',
