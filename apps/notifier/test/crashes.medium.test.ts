@@ -22,6 +22,8 @@ describe('a notifier that', () => {
       deadlineMs: 60_000,
     });
     expect(await stage.scene.deliveries([id])).toMatchObject([{ state: 'pending', attempts: 1 }]);
+    await dying.kill();
+    await stage.scene.claimsEnd();
     await stage.notifiers.start();
     expect(await stage.scene.ended([id])).toMatchObject([{ state: 'delivered', attempts: 2 }]);
     expect(stage.idsAt('/once')).toEqual([id, id]);
@@ -39,6 +41,7 @@ describe('a notifier that', () => {
     for (let death = 1; death <= QUICK.maxAttempts; death += 1) {
       await stage.notifiers.launch();
       await waitFor(() => deaths === death, { what: `death ${death}`, deadlineMs: 60_000 });
+      await stage.scene.claimsEnd();
     }
     await stage.notifiers.start();
     const [delivery] = await stage.scene.ended([id]);
@@ -49,8 +52,9 @@ describe('a notifier that', () => {
 
   it('is told to end ends at once, whoever does not answer, and the next one goes on', async () => {
     const leaving = await stage.notifiers.start();
-    stage.receiver.answer('/slow', (nth) =>
-      nth === 1 ? new Promise(() => undefined) : { status: 200 },
+    let isThere = true;
+    stage.receiver.answer('/slow', () =>
+      isThere ? new Promise(() => undefined) : { status: 200 },
     );
     const environment = stage.scene.environment({ url: stage.receiver.url('/slow'), secret });
     const ids = await stage.scene.upgrade(environment, 'upgrade-created');
@@ -59,6 +63,7 @@ describe('a notifier that', () => {
       deadlineMs: 60_000,
     });
     expect(await leaving.stop()).toBe(0);
+    isThere = false;
     expect(await stage.scene.deliveries(ids)).toMatchObject([{ state: 'pending' }]);
     await stage.notifiers.start();
     expect(await stage.scene.ended(ids)).toMatchObject([{ state: 'delivered' }]);

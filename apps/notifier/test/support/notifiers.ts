@@ -1,3 +1,4 @@
+import type { DeliveryPolicy } from '../../src/domain/delivery-policy.js';
 import { RunningNotifier } from './running-notifier.js';
 import { newSecret, type Scene } from './scene.js';
 
@@ -16,15 +17,16 @@ export class Notifiers {
   constructor(private readonly scene: Scene) {}
 
   /** It does not work yet. */
-  async launch(): Promise<RunningNotifier> {
-    const notifier = await RunningNotifier.launch(this.scene.nats, this.scene.database, SECRETS);
+  async launch(policy?: DeliveryPolicy): Promise<RunningNotifier> {
+    const { nats, database } = this.scene;
+    const notifier = await RunningNotifier.launch(nats, database, SECRETS, policy);
     this.started.push(notifier);
     return notifier;
   }
 
   /** One that works. */
-  async start(): Promise<RunningNotifier> {
-    const notifier = await this.launch();
+  async start(policy?: DeliveryPolicy): Promise<RunningNotifier> {
+    const notifier = await this.launch(policy);
     await notifier.ready();
     return notifier;
   }

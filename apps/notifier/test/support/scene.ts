@@ -158,6 +158,26 @@ export class Scene {
     });
   }
 
+  /** As time does to the claims of the dead. No notifier may run. */
+  async claimsEnd(): Promise<void> {
+    await withClient(this.database.adminUrl, async (client) => {
+      // what the dead have asked last may yet be done
+      await waitFor(
+        async () => {
+          const { rows } = await client.query(
+            `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+               AND backend_type = 'client backend'`,
+          );
+          return rows.length === 0;
+        },
+        { what: 'the dead to have left the database', deadlineMs: 60_000 },
+      );
+      await client.query(
+        `UPDATE notifier.deliveries SET lease_until = now() - interval '1 second' WHERE lease_until IS NOT NULL`,
+      );
+    });
+  }
+
   /** Waits until the events' deliveries are no longer pending. */
   async ended(eventIds: readonly string[], count = eventIds.length): Promise<Delivery[]> {
     return waitFor(
