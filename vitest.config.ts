@@ -8,6 +8,9 @@ const shared = {
   oxc: { decorator: { legacy: true, emitDecoratorMetadata: true } },
 };
 
+/** What is waited for is waited for as long everywhere: the default is a second. */
+const patient = { expect: { poll: { timeout: 60_000 } } };
+
 // In this order: small: pure, beside the code. medium: one lib or app against real servers. fleet: the whole of it, two
 // files at a time, which mostly wait; the longest first, so that none is left over alone.
 export default defineConfig({
@@ -20,6 +23,7 @@ export default defineConfig({
       {
         ...shared,
         test: {
+          ...patient,
           name: 'small',
           include: ['{apps,libs}/**/*.test.ts', 'test/plans/**/*.test.ts'],
           exclude: ['**/node_modules/**', '**/*.medium.test.ts'],
@@ -30,6 +34,7 @@ export default defineConfig({
       {
         ...shared,
         test: {
+          ...patient,
           name: 'medium',
           include: ['{apps,libs}/**/test/**/*.medium.test.ts'],
           globalSetup: ['test/support/servers.setup.ts'],
@@ -41,6 +46,7 @@ export default defineConfig({
       {
         ...shared,
         test: {
+          ...patient,
           name: 'fleet',
           include: ['test/{e2e,chaos}/**/*.test.ts'],
           globalSetup: ['test/support/servers.setup.ts'],

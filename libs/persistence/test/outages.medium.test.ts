@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import type { QueryRunner } from 'typeorm';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { waitFor } from '#kernel';
 import { provisionDatabase } from '#fleet';
@@ -72,18 +73,21 @@ it('a session that an administrator ends is unavailable, and the next one works'
 });
 
 it('a pool with no connection left is unavailable', async () => {
-  const releases: Array<() => void> = [];
-  const held = Array.from({ length: 10 }, () =>
-    service.source.transaction(async (tx) => {
-      await tx.query(`SELECT 1`);
-      await new Promise<void>((resolve) => releases.push(resolve));
-    }),
-  );
+  const held: QueryRunner[] = [];
+  while (held.length < 10) {
+    await waitFor(
+      async () => {
+        const runner = service.source.createQueryRunner();
+        await runner.connect();
+        return held.push(runner);
+      },
+      { what: `connection ${held.length}`, deadlineMs: 60_000 },
+    );
+  }
   await expect(service.work.run((tx) => tx.query(`SELECT 1`))).rejects.toMatchObject({
     code: 'unavailable',
   });
-  for (const release of releases) release();
-  await Promise.all(held);
+  for (const runner of held) await runner.release();
 });
 
 it('a connection that breaks in the moment between the pool and its borrower does not end the process', async () => {

@@ -14,9 +14,11 @@ import { Relay } from '../src/relay.js';
 
 type Published = Parameters<OutboxPublisher['publish']>[0];
 
-/** A broker: what it has acknowledged, in that order, from however many processes. */
+/** A broker: what it has acknowledged, in that order, from however many processes. The same id again is no second message. */
 export class Broker implements OutboxPublisher {
   readonly arrived: Published[] = [];
+  /** `false`: an id that is sent again is seen again. */
+  knowsIds = true;
   /** What was asked of it, refused or not. */
   tries = 0;
   /** Throws what it refuses. */
@@ -28,7 +30,7 @@ export class Broker implements OutboxPublisher {
     for (let turn = this.tries % 3; turn >= 0; turn -= 1)
       await new Promise((resolve) => setImmediate(resolve));
     this.refuse(message);
-    this.arrived.push(message);
+    if (!this.knowsIds || !this.ids().includes(message.id)) this.arrived.push(message);
   }
 
   ids(prefix = ''): string[] {
