@@ -22,7 +22,9 @@ import { isExhausted, verdictOn } from './verdict.js';
 
 /** Handlers that run at the same time. */
 const CONCURRENCY = 32;
-const ACK_WAIT_SECONDS = 10;
+/** Seconds until a command that is neither answered nor said to be in progress is delivered again. */
+export const ACK_WAIT_SECONDS = Symbol('ack wait');
+export const DEFAULT_ACK_WAIT_SECONDS = 10;
 /** Drawn ahead of the handlers: few, since nothing tells the broker that these are still wanted while they wait. */
 const AHEAD = 16;
 /** Milliseconds that handlers get to end in when the service is told to. */
@@ -44,6 +46,7 @@ export class CommandServer extends Server {
   constructor(
     private readonly bus: Bus,
     @Inject(DEAD_LETTERS) private readonly deadLetters: DeadLetters,
+    @Inject(ACK_WAIT_SECONDS) private readonly ackWaitSeconds: number,
     @Optional() @Inject(HANDLER_OBSERVER) private readonly observer?: HandlerObserver,
   ) {
     super();
@@ -69,7 +72,7 @@ export class CommandServer extends Server {
           stream: COMMAND_STREAM,
           name: commandConsumer(app, site),
           filter: commandFilter(app, site),
-          ackWaitSeconds: ACK_WAIT_SECONDS,
+          ackWaitSeconds: this.ackWaitSeconds,
           ahead: AHEAD,
           logger: this.logger,
         },
@@ -132,7 +135,7 @@ export class CommandServer extends Server {
     const began = performance.now();
     const beat = setInterval(
       () => this.answer(message, () => message.working()),
-      (ACK_WAIT_SECONDS * 1_000) / 3,
+      (this.ackWaitSeconds * 1_000) / 3,
     );
     let outcome: 'ok' | 'again' | 'dead_letter' = 'ok';
     try {

@@ -9,6 +9,7 @@ import {
   busOptions,
   newComputePlan,
   sendComputePlan,
+  sendSurely,
   startPlanner,
   type PlannerUnderTest,
 } from './planner-under-test.js';
@@ -30,15 +31,7 @@ afterEach(async () => {
 
 const seen = (id: string): number => planner.script.seen.filter((one) => one.id === id).length;
 
-/** As the relay does: the same id until the broker has taken it. */
-async function sendSurely(id = systemIds.next('msg')): Promise<string> {
-  const data = newComputePlan();
-  await waitFor(() => sendComputePlan(coordinator, data, id), {
-    what: 'the broker to take it',
-    deadlineMs: 60_000,
-  });
-  return id;
-}
+const sendOne = (id?: string): Promise<string> => sendSurely(coordinator, newComputePlan(), id);
 const expectHandled = (id: string) =>
   waitFor(() => seen(id) > 0, { what: `the handler to see ${id}`, deadlineMs: 60_000 });
 
@@ -54,9 +47,9 @@ async function asAdministrator<T>(work: (manager: JetStreamManager) => Promise<T
 
 describe('a broker that', () => {
   it('is restarted in the middle of consumption gives all it took to the handlers', async () => {
-    await expectHandled(await sendSurely());
+    await expectHandled(await sendOne());
     const ids = Array.from({ length: 40 }, () => systemIds.next('msg'));
-    const sending = Promise.all(ids.map((id) => sendSurely(id)));
+    const sending = Promise.all(ids.map((id) => sendOne(id)));
     await nats.server.restart();
     await sending;
     await Promise.all(ids.map((id) => expectHandled(id)));
@@ -65,7 +58,7 @@ describe('a broker that', () => {
 
   it('is killed and comes back gives all it took to the handlers', async () => {
     const ids = Array.from({ length: 40 }, () => systemIds.next('msg'));
-    const sending = Promise.all(ids.map((id) => sendSurely(id)));
+    const sending = Promise.all(ids.map((id) => sendOne(id)));
     await nats.server.kill();
     await nats.server.restart();
     await sending;
@@ -73,11 +66,11 @@ describe('a broker that', () => {
   });
 
   it('comes back without its store gets its streams and its consumer again', async () => {
-    await expectHandled(await sendSurely());
+    await expectHandled(await sendOne());
     const before = coordinator.eventStreamCreated();
     expect(before).toBeDefined();
     await nats.server.wipe();
-    await expectHandled(await sendSurely());
+    await expectHandled(await sendOne());
     const manager = await coordinator.manager();
     // another stream than before, and known to be
     await waitFor(
@@ -98,12 +91,12 @@ describe('a broker that', () => {
       release = resolve;
     });
     planner.script.computePlan = () => held;
-    const first = await sendSurely();
+    const first = await sendOne();
     await expectHandled(first);
     await nats.server.wipe();
     release();
     planner.script.computePlan = () => Promise.resolve();
-    const second = await sendSurely();
+    const second = await sendOne();
     await expectHandled(second);
     expect(seen(first)).toBe(1);
   });
@@ -119,17 +112,17 @@ describe('a broker that', () => {
     coordinator = await Bus.open(busOptions(nats, 'coordinator'));
     expect(coordinator.eventStreamCreated()).toBeDefined();
     expect(coordinator.eventStreamCreated()).not.toBe(before);
-    await expectHandled(await sendSurely());
+    await expectHandled(await sendOne());
   });
 
   it('loses a stream while it runs gets it again', async () => {
-    await expectHandled(await sendSurely());
+    await expectHandled(await sendOne());
     await asAdministrator((manager) => manager.streams.delete(COMMAND_STREAM));
-    await expectHandled(await sendSurely());
+    await expectHandled(await sendOne());
   });
 
   it('loses a consumer while it runs gets it again', async () => {
-    await expectHandled(await sendSurely());
+    await expectHandled(await sendOne());
     const made = (): Promise<string> =>
       asAdministrator(
         async (manager) => (await manager.consumers.info(COMMAND_STREAM, 'main-planner')).created,
@@ -141,7 +134,7 @@ describe('a broker that', () => {
     ).catch((error: unknown) => {
       if (!String(error).includes('directory not empty')) throw error;
     });
-    await expectHandled(await sendSurely());
+    await expectHandled(await sendOne());
     expect(await made()).not.toBe(before);
   });
 
@@ -164,21 +157,29 @@ describe('a broker that', () => {
       what: 'the bus to be back',
       deadlineMs: 60_000,
     });
-    await expectHandled(await sendSurely());
+    await expectHandled(await sendOne());
   });
 
   it('breaks off while it is asked does not let a publisher wait for an answer that will not come', async () => {
     // the broker is stopped (SIGSTOP): it takes the bytes and says nothing; then it is killed
-    process.kill(nats.server.pid, 'SIGSTOP');
-    const sending = sendComputePlan(coordinator).then(
-      () => undefined,
-      (error: unknown) => LiftlockError.from(error),
-    );
-    await nats.server.kill();
-    const error = await sending;
-    expect(error).toMatchObject({ code: 'unavailable', message: 'NATS is out of reach' });
-    await nats.server.restart();
-    await expectHandled(await sendSurely());
+    const breakOff = async (): Promise<{ readonly error: unknown; readonly tookMs: number }> => {
+      process.kill(nats.server.pid, 'SIGSTOP');
+      const began = performance.now();
+      const sending = sendComputePlan(coordinator).then(
+        () => undefined,
+        (error: unknown) => LiftlockError.from(error),
+      );
+      await nats.server.kill();
+      const error = await sending;
+      const tookMs = performance.now() - began;
+      await nats.server.restart();
+      await expectHandled(await sendOne());
+      return { error, tookMs };
+    };
+    // on a machine that stands still the 5 s that an answer may take are over before the end is seen
+    let broken = await breakOff();
+    for (let again = 0; broken.tookMs > 4_000 && again < 4; again += 1) broken = await breakOff();
+    expect(broken.error).toMatchObject({ code: 'unavailable', message: 'NATS is out of reach' });
   });
 
   it('is away does not keep a service from ending', async () => {
@@ -192,7 +193,7 @@ describe('a broker that', () => {
     await nats.server.restart();
     coordinator = await Bus.open(busOptions(nats, 'coordinator'));
     planner = await startPlanner(nats);
-    await expectHandled(await sendSurely());
+    await expectHandled(await sendOne());
   });
 });
 
@@ -200,16 +201,21 @@ describe('events', () => {
   it('published before the broker was wiped can be published again under their old ids', async () => {
     const subject = eventSubject('test', 'shop', systemIds.next('upg'), 'upgrade-created');
     const event = { subject, id: 'same', payload: '{}' };
-    const count = async (): Promise<number> =>
-      (await (await coordinator.manager()).streams.info(EVENT_STREAM)).state.messages;
-    await coordinator.publish(event);
-    await coordinator.publish(event);
+    const count = (): Promise<number> =>
+      waitFor(
+        async () => (await (await coordinator.manager()).streams.info(EVENT_STREAM)).state.messages,
+        { what: 'the broker to say what it has', deadlineMs: 60_000 },
+      );
+    const publish = (): Promise<boolean> =>
+      waitFor(() => coordinator.publish(event).then(() => true), {
+        what: 'the broker to take it',
+        deadlineMs: 60_000,
+      });
+    await publish();
+    await publish();
     expect(await count()).toBe(1);
     await nats.server.wipe();
-    await waitFor(() => coordinator.publish(event).then(() => true), {
-      what: 'the broker to take it',
-      deadlineMs: 60_000,
-    });
+    await publish();
     expect(await count()).toBe(1);
   });
 });

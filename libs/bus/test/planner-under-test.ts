@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { Global, Module, type INestApplication, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { LiftlockError, systemIds, type ErrorShape } from '#kernel';
+import { LiftlockError, systemIds, waitFor, type ErrorShape } from '#kernel';
 import {
   commandSubject,
   type App,
@@ -181,11 +181,15 @@ export interface PlannerUnderTest {
   close(): Promise<void>;
 }
 
-/** A service with the planner's name and user, whose handlers do what the test says. */
+/**
+ * A service with the planner's name and user, whose handlers do what the test says.
+ * @param options.ackWaitSeconds default: the product's.
+ */
 export async function startPlanner(
   nats: FreshNats,
-  controllers: readonly Type[] = allControllers,
+  options: { readonly controllers?: readonly Type[]; readonly ackWaitSeconds?: number } = {},
 ): Promise<PlannerUnderTest> {
+  const { controllers = allControllers, ...more } = options;
   const script = new Script();
   const letters = new Letters();
 
@@ -202,7 +206,7 @@ export async function startPlanner(
   @Module({
     imports: [
       TestDoubles,
-      BusModule.forRoot({ ...busOptions(nats, 'planner'), deadLetters: Letters }),
+      BusModule.forRoot({ ...busOptions(nats, 'planner'), ...more, deadLetters: Letters }),
     ],
     controllers: [...controllers],
   })
@@ -251,4 +255,16 @@ export async function sendComputePlan(
     payload: JSON.stringify(envelope),
   });
   return id;
+}
+
+/** As the relay does: the same id until the broker has taken it. */
+export async function sendSurely(
+  coordinator: Bus,
+  data: unknown = newComputePlan(),
+  id: string = systemIds.next('msg'),
+): Promise<string> {
+  return waitFor(() => sendComputePlan(coordinator, data, id), {
+    what: 'the broker to take it',
+    deadlineMs: 60_000,
+  });
 }
