@@ -111,7 +111,7 @@ describe('several replicas of the mirror', () => {
   });
 
   it('kill -9 of the one that is at it: another one waits for its lease to end, and completes it', async () => {
-    const lost = copy(first, { leaseMs: 3_000, bytesPerSecond: MIB / 2 });
+    const lost = copy(first, { leaseMs: 3_000, bytesPerSecond: MIB / 16 });
     await waitFor(uploading, { what: 'an upload', deadlineMs: 60_000, everyMs: 20 });
     const rest = copy(second, { bytesPerSecond: 100 * MIB });
     await waitFor(isWaitedFor, { what: 'the second to have asked', deadlineMs: 60_000 });
