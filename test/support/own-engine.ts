@@ -1,6 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import {
   closeSync,
+  existsSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -14,6 +15,7 @@ import {
   attachPrivateEngine,
   endProcess,
   identify,
+  isAlive,
   startPrivateEngine,
   type DockerEngine,
   type ProcessIdentity,
@@ -85,14 +87,21 @@ export class OwnEngine {
 
   /** After `kill9`: the same engine again, which finds its containers as they are by now. */
   async comeBack(): Promise<void> {
+    // on a busy machine its containerd may not answer in the time that dockerd gives it: then it ends
+    await waitFor(() => this.comesBack(), { what: 'the engine is back', deadlineMs: 180_000 });
+  }
+
+  private async comesBack(): Promise<boolean> {
     await this.forgetContainerd();
     this.endHalfStarts();
     const identity = await this.respawn();
     this.engine = attachPrivateEngine(this.folder, identity);
-    await waitFor(() => this.engine.isRunning(), {
-      what: 'the engine is back',
-      deadlineMs: 60_000,
-    });
+    const look = async (): Promise<'back' | 'ended' | undefined> => {
+      if (await this.engine.isRunning()) return 'back';
+      return isAlive(identity) ? undefined : 'ended';
+    };
+    const options = { what: 'the engine answers', deadlineMs: 120_000 };
+    return (await waitFor(look, options)) === 'back';
   }
 
   /** After `kill9`: as a host does that was switched off and on; whatever ran has ended in an instant. */
@@ -110,6 +119,7 @@ export class OwnEngine {
   /** It dies with its engine; where nobody reaps it, the engine would take the remains for the living one. */
   private async forgetContainerd(): Promise<void> {
     const file = join(dirname(this.socketPath), 'exec', 'containerd', 'containerd.pid');
+    if (!existsSync(file)) return;
     const pid = Number(readFileSync(file, 'utf8'));
     await waitFor(() => identify(pid) === undefined, {
       what: 'containerd ends',
