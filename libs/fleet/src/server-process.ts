@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { LiftlockError, waitFor } from '#kernel';
 import { freePort } from './ports.js';
 import { endProcess, isAlive, type ProcessIdentity } from './process-identity.js';
-import { spawnDetached, type RunAs } from './spawn-detached.js';
+import { EndedAtOnce, spawnDetached, type RunAs } from './spawn-detached.js';
 
 /** Milliseconds until a server must answer: a busy machine takes its time, and one that ends is told at once. */
 const START_DEADLINE_MS = 120_000;
@@ -207,13 +207,38 @@ async function launchOnce(
   await kind.prepare(port);
   const logStart = sizeOf(kind.logFile);
   const command = kind.command(port);
-  const identity = await spawnDetached({
-    ...command,
-    cwd: kind.cwd,
-    logFile: kind.logFile,
-    runAs: kind.runAs,
-    tiedBy: options.tied === true ? kind.stopSignal : undefined,
-  });
+  let identity: ProcessIdentity | undefined;
+  try {
+    identity = await spawnDetached({
+      ...command,
+      cwd: kind.cwd,
+      logFile: kind.logFile,
+      runAs: kind.runAs,
+      tiedBy: options.tied === true ? kind.stopSignal : undefined,
+    });
+  } catch (error) {
+    // on a slow machine it is over before it is looked at
+    if (!(error instanceof EndedAtOnce)) throw error;
+  }
+  if (identity !== undefined && (await comesToAnswer(kind, port, identity, options)))
+    return identity;
+  await kind.afterStop?.();
+  const log = tailOf(kind.logFile, logStart);
+  if (/address already in use|Address in use|port is already allocated/i.test(log))
+    throw new PortTaken(kind, port);
+  const lines = log.trim().split('\n').slice(-3).join(' | ');
+  const message = `${kind.name} ended before it answered: ${lines} (log: ${kind.logFile})`;
+  if (kind.storeInUse?.test(log) === true) throw new StoreInUse(message);
+  throw new LiftlockError('unavailable', message);
+}
+
+/** @returns `false` when it has ended before. */
+async function comesToAnswer(
+  kind: ServerKind,
+  port: number,
+  identity: ProcessIdentity,
+  options: StartOptions,
+): Promise<boolean> {
   options.onSpawn?.(identity, port);
   try {
     const outcome = await waitFor(
@@ -228,20 +253,12 @@ async function launchOnce(
         ...(options.signal ? { signal: options.signal } : {}),
       },
     );
-    if (outcome === 'answers') return identity;
+    return outcome === 'answers';
   } catch (error) {
     await endProcess(identity, { signal: kind.stopSignal, deadlineMs: 5_000 });
     await kind.afterStop?.();
     throw error;
   }
-  await kind.afterStop?.();
-  const log = tailOf(kind.logFile, logStart);
-  if (/address already in use|Address in use|port is already allocated/i.test(log))
-    throw new PortTaken(kind, port);
-  const lines = log.trim().split('\n').slice(-3).join(' | ');
-  const message = `${kind.name} ended before it answered: ${lines} (log: ${kind.logFile})`;
-  if (kind.storeInUse?.test(log) === true) throw new StoreInUse(message);
-  throw new LiftlockError('unavailable', message);
 }
 
 function sizeOf(file: string): number {

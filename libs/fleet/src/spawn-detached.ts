@@ -54,14 +54,18 @@ export async function spawnDetached(request: SpawnRequest): Promise<ProcessIdent
     child.unref();
     const identity = child.pid === undefined ? undefined : identify(child.pid);
     if (identity === undefined) {
-      throw new LiftlockError(
-        'unavailable',
-        `${request.file} ended at once: see ${request.logFile}`,
-      );
+      throw new EndedAtOnce(`${request.file} ended at once: see ${request.logFile}`);
     }
     return identity;
   } finally {
     closeSync(log);
+  }
+}
+
+/** It ran, and was over before it could be looked at: its log says why. */
+export class EndedAtOnce extends LiftlockError {
+  constructor(message: string) {
+    super('unavailable', message);
   }
 }
 
