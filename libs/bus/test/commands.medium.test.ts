@@ -262,36 +262,41 @@ describe('a command, with the ack wait of the product,', () => {
   afterEach(() => startWithAckWait(PATIENT_SECONDS));
 
   it('that the process never survived is a dead letter after a bounded number of deliveries', async () => {
-    await planner.close();
-    const id = await sendSurely(coordinator);
-    // a crash leaves no error behind, only the count of deliveries: here, naks at once under the planner's own name. The last one is
-    // left to the ack wait, as a crash does: 2.9 counts from 1 again when it delivers again and finds only requests of the dead
-    const dying = await Bus.open(busOptions(nats, 'planner'));
-    const consumer = await dying.jetstream.consumers.get(
-      COMMAND_STREAM,
-      commandConsumer('planner'),
-    );
-    const messages = await consumer.consume({ max_messages: 10 });
-    let deliveries = 0;
-    for await (const message of messages) {
-      deliveries = message.info.deliveryCount;
-      if (deliveries === 200) break;
-      message.nak();
-    }
-    await dying.onApplicationShutdown();
-    planner = await startPlanner(nats, { ackWaitSeconds: ACK_WAIT_SECONDS });
-    await waitFor(() => planner.letters.kept.length === 1, {
-      what: 'the dead letter',
-      deadlineMs: 60_000,
-    });
-    expect(planner.letters.kept[0]).toMatchObject({
-      messageId: id,
-      error: { code: 'internal', retryable: false },
-    });
-    expect(planner.letters.kept[0]?.deliveries).toBeGreaterThan(200);
+    /** @returns its id. */
+    const neverSurvived = async (): Promise<string> => {
+      await planner.close();
+      const id = await sendSurely(coordinator);
+      // a crash leaves no error behind, only the count of deliveries: here, naks at once under the planner's own name. The last one is
+      // left to the ack wait, as a crash does
+      const dying = await Bus.open(busOptions(nats, 'planner'));
+      const consumer = await waitFor(
+        () => dying.jetstream.consumers.get(COMMAND_STREAM, commandConsumer('planner')),
+        { what: 'the consumer', deadlineMs: 60_000 },
+      );
+      const messages = await consumer.consume({ max_messages: 10 });
+      for await (const message of messages) {
+        if (message.info.deliveryCount >= 200) break;
+        message.nak();
+      }
+      await dying.onApplicationShutdown();
+      planner = await startPlanner(nats, { ackWaitSeconds: ACK_WAIT_SECONDS });
+      await waitFor(() => planner.letters.kept.length > 0 || seen(id) > 0, {
+        what: 'the dead letter',
+        deadlineMs: 120_000,
+      });
+      return id;
+    };
+    // 2.9 counts from 1 again when it delivers again and finds only requests of the dead: so it does where a machine stands still for
+    // the ack wait before the planner is back
+    let id = await neverSurvived();
+    for (let again = 0; seen(id) > 0 && again < 4; again += 1) id = await neverSurvived();
     await expectSettled();
+    expect(planner.letters.kept).toMatchObject([
+      { messageId: id, error: { code: 'internal', retryable: false } },
+    ]);
+    expect(planner.letters.kept[0]?.deliveries).toBeGreaterThan(200);
     expect(seen(id)).toBe(0);
-  });
+  }, 900_000);
 
   it('that takes longer than the ack wait is not delivered a second time', async () => {
     const countOfOne = async (): Promise<number> => {
