@@ -67,10 +67,22 @@ class Stream {
   }
 }
 
+/** A stream, or what else is answered, when those of the tests before have made room. */
+const opened = (query = '', headers: Record<string, string> = {}): Promise<Stream> =>
+  waitFor(
+    async () => {
+      const stream = await Stream.open(headers, query);
+      if (stream.response.statusCode !== 429) return stream;
+      stream.close();
+      return undefined;
+    },
+    { what: 'room for a stream', deadlineMs: 60_000 },
+  );
+
 describe('the event stream', () => {
   it('has the history as id, event and data, then what happens, and ends after the last event of the end', async () => {
     const kept = history([anEvent(1, 'upgrade-created'), anEvent(2)]);
-    const stream = await Stream.open();
+    const stream = await opened();
     expect(stream.response.headers['content-type']).toBe('text/event-stream; charset=utf-8');
     await stream.has(2);
     expect(stream.text).toContain(
@@ -89,8 +101,8 @@ describe('the event stream', () => {
   it('goes on after Last-Event-ID, or ?after=, the header first; nothing lost, nothing twice', async () => {
     const kept = history([1, 2, 3, 4].map((sequence) => anEvent(sequence)));
     kept.state = 'rolled_back';
-    const resumed = await Stream.open({ 'last-event-id': '2' }, '?after=1');
-    const asked = await Stream.open({}, '?after=3');
+    const resumed = await opened('?after=1', { 'last-event-id': '2' });
+    const asked = await opened('?after=3');
     await Promise.all([resumed.end(), asked.end()]);
     expect([resumed.ids, asked.ids]).toEqual([[3, 4], [4]]);
   });
@@ -98,14 +110,14 @@ describe('the event stream', () => {
   it('a history longer than a page arrives in order', async () => {
     const kept = history(Array.from({ length: 950 }, (_, i) => anEvent(i + 1)));
     kept.state = 'succeeded';
-    const stream = await Stream.open();
+    const stream = await opened();
     await stream.end();
     expect(stream.ids).toEqual(kept.events.map(({ sequence }) => sequence));
   });
 
   it('an event that the broker lost is found all the same', async () => {
     const kept = history([anEvent(1)]);
-    const stream = await Stream.open();
+    const stream = await opened();
     await stream.has(1);
     kept.events.push(anEvent(2));
     await stream.has(2);
@@ -115,7 +127,7 @@ describe('the event stream', () => {
 
   it('outlasts a coordinator that is away for a while', async () => {
     const kept = history([anEvent(1)]);
-    const stream = await Stream.open();
+    const stream = await opened();
     await stream.has(1);
     await gateway.responders.stop('coordinator');
     kept.events.push(anEvent(2));
@@ -127,7 +139,7 @@ describe('the event stream', () => {
 
   it('an unknown upgrade is a problem, not a stream', async () => {
     gateway.responders.answer({});
-    const stream = await Stream.open();
+    const stream = await opened();
     await stream.end();
     expect([stream.response.statusCode, JSON.parse(stream.text)]).toMatchObject([
       404,
@@ -137,20 +149,12 @@ describe('the event stream', () => {
 
   it('their number has a bound, and one that is closed makes room', async () => {
     history([anEvent(1)]);
-    const open = [await Stream.open(), await Stream.open()];
+    const open = [await opened(), await opened()];
     const third = await Stream.open();
     expect(third.response.statusCode).toBe(429);
     expect(third.response.headers['retry-after']).toBe('1');
     open[0]?.close();
-    const fourth = await waitFor(
-      async () => {
-        const stream = await Stream.open();
-        if (stream.response.statusCode === 200) return stream;
-        stream.close();
-        return undefined;
-      },
-      { what: 'room for a stream', deadlineMs: 60_000 },
-    );
+    const fourth = await opened();
     fourth.close();
     open[1]?.close();
   });
@@ -212,18 +216,6 @@ describe('progress in the event stream', () => {
     (doneBytes: number) =>
     ({ steps }: Shown): boolean =>
       steps.some((step) => step.doneBytes === doneBytes);
-
-  /** A stream, when those of the tests before have made room. */
-  const opened = (query = ''): Promise<Stream> =>
-    waitFor(
-      async () => {
-        const stream = await Stream.open({}, query);
-        if (stream.response.statusCode === 200) return stream;
-        stream.close();
-        return undefined;
-      },
-      { what: 'room for a stream', deadlineMs: 60_000 },
-    );
 
   it('stands between the events without an id, for those alone who ask: no position moves', async () => {
     const kept = history([anEvent(1)]);
