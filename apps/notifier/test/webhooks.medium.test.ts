@@ -167,7 +167,7 @@ describe('with a notifier that runs,', () => {
       const quick = stage.scene.environment({ url: stage.receiver.url('/quick'), secret });
       const stuck = await stage.scene.upgrade(
         silent,
-        ...Array.from({ length: 6 }, () => 'step-started' as const),
+        ...Array.from({ length: 20 }, () => 'step-started' as const),
       );
       const ids = await stage.scene.upgrade(quick, 'upgrade-created');
       expect(await stage.scene.ended(ids)).toMatchObject([{ state: 'delivered', attempts: 1 }]);
