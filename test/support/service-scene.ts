@@ -1,6 +1,7 @@
 import type { INestApplication } from '@nestjs/common';
-import { Bus, CommandServer, QueryServer, type BusOptions } from '#bus';
+import { Bus, CommandServer, QueryClient, QueryServer, type BusOptions } from '#bus';
 import type { App } from '#contracts';
+import { waitFor } from '#kernel';
 import { freshDatabase, type FreshDatabase } from './database.js';
 import { freshNats, type FreshNats } from './fresh-servers.js';
 
@@ -39,6 +40,29 @@ export class SceneServers {
       ...{ LIFTLOCK_SITE: 'main', LIFTLOCK_LOG_LEVEL: 'warn' as const },
     };
   }
+}
+
+/** Longer than any machine stands still. */
+const ANSWER_MS = 120_000;
+
+/**
+ * Asks as a service does, but waits for an answer for two minutes rather than for the contract's time: asked again in its place, what
+ * was heard would be done twice.
+ */
+export function patientQueries(bus: Bus): QueryClient {
+  const request: Bus['request'] = (subject, payload) => bus.request(subject, payload, ANSWER_MS);
+  return new QueryClient(Object.create(bus, { request: { value: request } }) as Bus);
+}
+
+/** As the relay does: until the broker has taken it. */
+export async function publishSurely(
+  bus: Bus,
+  message: Parameters<Bus['publish']>[0],
+): Promise<void> {
+  await waitFor(() => bus.publish(message).then(() => true), {
+    what: `the broker to take ${message.id}`,
+    deadlineMs: 60_000,
+  });
 }
 
 /** Has an app take its messages, as `bootstrap` does. */

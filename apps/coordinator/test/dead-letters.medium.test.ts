@@ -22,11 +22,16 @@ import {
   BusModule,
   CommandHandlerFor,
   commandHandlers,
-  QueryClient,
   type CommandHandler,
+  type QueryClient,
 } from '#bus';
 import { DeadLetterRepository, PersistenceModule } from '#persistence';
-import { SceneServers, takeMessages } from '../../../test/support/service-scene.js';
+import {
+  patientQueries,
+  publishSurely,
+  SceneServers,
+  takeMessages,
+} from '../../../test/support/service-scene.js';
 import { CoordinatorModule } from '../src/coordinator.module.js';
 
 /** A planner that can plan nothing, and does not even say so. */
@@ -41,6 +46,7 @@ let servers: SceneServers;
 let coordinator: INestApplication;
 let planner: INestApplication;
 let gateway: Bus;
+let queries: QueryClient;
 let admin: NatsConnection;
 const events: Array<{ readonly subject: string; readonly event: LiftlockCloudEvent }> = [];
 
@@ -77,6 +83,7 @@ beforeAll(async () => {
   });
 
   gateway = await servers.bus('gateway');
+  queries = patientQueries(gateway);
   gateway.nats.subscribe('liftlock.event.>', {
     callback: (_error, message) => {
       events.push({ subject: message.subject, event: cloudEvent.parse(message.json()) });
@@ -93,7 +100,7 @@ afterAll(async () => {
 });
 
 async function newUpgrade(environment: string): Promise<UpgradeView> {
-  const { upgrade } = await new QueryClient(gateway).ask('create-upgrade', {
+  const { upgrade } = await queries.ask('create-upgrade', {
     actor: 'ann',
     request: { environment, application: 'shop', release: 'shop-2' },
   });
@@ -102,9 +109,8 @@ async function newUpgrade(environment: string): Promise<UpgradeView> {
 
 /** Onto the planner's subject, as the coordinator's relay would. */
 async function send(payload: string, id = systemIds.next('msg')): Promise<string> {
-  await coordinator
-    .get(Bus)
-    .publish({ subject: commandSubject('compute-plan', 'planner'), id, payload });
+  const subject = commandSubject('compute-plan', 'planner');
+  await publishSurely(coordinator.get(Bus), { subject, id, payload });
   return id;
 }
 
@@ -150,7 +156,7 @@ async function expectNothingLeft(): Promise<void> {
 const ended = (id: string) =>
   waitFor(
     async () => {
-      const view = await new QueryClient(gateway).ask('get-upgrade', { id });
+      const view = await queries.ask('get-upgrade', { id });
       return view.state === 'failed' ? view : undefined;
     },
     { what: `the end of ${id}`, deadlineMs: 60_000 },
@@ -175,7 +181,7 @@ describe('a message that a service cannot handle', () => {
     expect(await lettersOf('planner')).toContain(data.messageId);
     // nobody will make the plan: it is not waited for for ever
     await ended(id);
-    const { items } = await new QueryClient(gateway).ask('list-events', { id });
+    const { items } = await queries.ask('list-events', { id });
     expect(items.map(({ sequence, type }) => [sequence, type])).toEqual([
       [1, 'upgrade-created'],
       [2, 'message-dead-lettered'],
@@ -192,27 +198,27 @@ describe('a message that a service cannot handle', () => {
       return rows;
     });
     expect(report).toHaveLength(1);
-    for (const message of report) await planner.get(Bus).publish({ ...message, id: 'again' });
+    for (const message of report)
+      await publishSurely(planner.get(Bus), { ...message, id: 'again' });
     await expectNothingLeft();
-    const { items: after } = await new QueryClient(gateway).ask('list-events', { id });
+    const { items: after } = await queries.ask('list-events', { id });
     expect(after).toEqual(items);
   });
 
   it('about an upgrade that has ended does not move its end', async () => {
     const upgrade = await newUpgrade('staging');
     await told(`liftlock.event.staging.shop.${upgrade.id}.message-dead-lettered`);
-    const ask = new QueryClient(gateway);
     const before = await ended(upgrade.id);
     const late = systemIds.next('msg');
     await send(computePlan(upgrade.id, late), late);
     await waitFor(
       async () => {
-        const { items } = await ask.ask('list-events', { id: upgrade.id });
+        const { items } = await queries.ask('list-events', { id: upgrade.id });
         return items.filter(({ type }) => type === 'message-dead-lettered').length === 2;
       },
       { what: 'the second line of history', deadlineMs: 60_000 },
     );
-    const after = await ask.ask('get-upgrade', { id: upgrade.id });
+    const after = await queries.ask('get-upgrade', { id: upgrade.id });
     expect(after).toMatchObject({ state: 'failed', endedAt: before.endedAt });
     expect(after.version).toBe(before.version + 1);
   });
@@ -235,7 +241,7 @@ describe('a message that a service cannot handle', () => {
 
   it('and that itself tells of one is kept, and tells of nothing: there would be no end', async () => {
     const subject = commandSubject('dead-letter-kept', 'coordinator');
-    await planner.get(Bus).publish({ subject, id: 'odd-report', payload: '{}' });
+    await publishSurely(planner.get(Bus), { subject, id: 'odd-report', payload: '{}' });
     await waitFor(async () => (await lettersOf('coordinator')).includes('odd-report'), {
       what: 'the dead letter',
       deadlineMs: 60_000,

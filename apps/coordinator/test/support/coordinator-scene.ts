@@ -19,8 +19,13 @@ import {
   type UpgradeState,
   type UpgradeView,
 } from '#contracts';
-import { QueryClient, type Bus } from '#bus';
-import { SceneServers, takeMessages } from '../../../../test/support/service-scene.js';
+import type { Bus, QueryClient } from '#bus';
+import {
+  patientQueries,
+  publishSurely,
+  SceneServers,
+  takeMessages,
+} from '../../../../test/support/service-scene.js';
 import { withClient } from '#fleet';
 import { CoordinatorModule } from '../../src/coordinator.module.js';
 import { CLOCK } from '../../src/tokens.js';
@@ -43,6 +48,7 @@ export class CoordinatorScene {
   private readonly plans = new Map<string, string>();
   private readonly freezes = new Map<string, readonly Freeze[]>();
   private readonly silences = new Set<string>();
+  private readonly queries: QueryClient;
   private answersFreezes: Subscription | undefined;
   private replicas: INestApplication[] = [];
 
@@ -52,7 +58,9 @@ export class CoordinatorScene {
     private readonly gateway: Bus,
     private readonly planner: Bus,
     private readonly executor: Bus,
-  ) {}
+  ) {
+    this.queries = patientQueries(gateway);
+  }
 
   /** In the coordinator's own schema. */
   async sql<R extends object>(text: string, parameters: readonly unknown[] = []): Promise<R[]> {
@@ -136,7 +144,7 @@ export class CoordinatorScene {
     request: Partial<UpgradeRequest> = {},
   ): Promise<UpgradeView> {
     const { environment, application, release } = plan;
-    const { upgrade } = await new QueryClient(this.gateway).ask('create-upgrade', {
+    const { upgrade } = await this.queries.ask('create-upgrade', {
       actor,
       request: { environment, application, release, ...request },
     });
@@ -162,7 +170,7 @@ export class CoordinatorScene {
     role: Role,
     request: object = {},
   ): Promise<UpgradeView> {
-    return new QueryClient(this.gateway).ask('act-on-upgrade', {
+    return this.queries.ask('act-on-upgrade', {
       ...{ id, action, actor, role, request },
     });
   }
@@ -170,15 +178,15 @@ export class CoordinatorScene {
   /** What a person who looks at the plan is told of its promotion. */
   async promotion(plan: Plan): Promise<QueryReply<'estimate-plan'>['promotion']> {
     const digest = this.know(plan);
-    return (await new QueryClient(this.gateway).ask('estimate-plan', { digest })).promotion;
+    return (await this.queries.ask('estimate-plan', { digest })).promotion;
   }
 
   get(id: string): Promise<UpgradeView> {
-    return new QueryClient(this.gateway).ask('get-upgrade', { id });
+    return this.queries.ask('get-upgrade', { id });
   }
 
   async events(id: string): Promise<HistoryEvent[]> {
-    const { items } = await new QueryClient(this.gateway).ask('list-events', { id, limit: 500 });
+    const { items } = await this.queries.ask('list-events', { id, limit: 500 });
     return items;
   }
 
@@ -224,7 +232,7 @@ export class CoordinatorScene {
     const { app } = bus.options;
     const at = this.clock.now().toISOString();
     const payload = JSON.stringify({ id, name, version: 1, at, from: app, data });
-    await bus.publish({ subject: commandSubject(name, 'coordinator'), id, payload });
+    await publishSurely(bus, { subject: commandSubject(name, 'coordinator'), id, payload });
   }
 
   private async replica(): Promise<INestApplication> {
