@@ -86,12 +86,13 @@ export function quote(identifier: string): string {
   return pg.escapeIdentifier(identifier);
 }
 
-/** Runs something with one connection, which is closed at the end whatever happens. */
+/** Runs something with one connection, opened within 60 s and closed at the end whatever happens. */
 export async function withClient<T>(
   url: string,
   use: (client: pg.Client) => Promise<T>,
 ): Promise<T> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000 });
+  // where nobody listens it fails at once: who is silent may be a machine that stands still
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 60_000 });
   client.on('error', () => undefined); // a lost connection fails the query that runs on it
   await client.connect();
   try {
