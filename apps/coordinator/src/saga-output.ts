@@ -13,6 +13,7 @@ import { toCloudEvent } from '#bus';
 import { Outbox, type OutboxMessage } from '#persistence';
 import type { SagaCommand } from '#saga';
 import { dispatchOf, type Dispatch } from './domain/dispatch.js';
+import { isAwaited } from './domain/deadlines.js';
 import type { UpgradeRecord } from './domain/upgrade-view.js';
 import { DispatchStore, type SettledStep } from './persistence/dispatch.store.js';
 import { TimerStore, type NewTimer } from './persistence/timer.store.js';
@@ -58,6 +59,7 @@ export class SagaOutput {
     const dispatches: Dispatch[] = [];
     for (const command of commands) {
       if (command.type === 'set-timer') {
+        if (!isAwaited(command.message, record.saga)) continue;
         const dueAt = new Date(now.getTime() + command.afterMs);
         timers.push({ dueAt, message: command.message });
       } else if (command.type === 'run-step' || command.type === 'revoke-step') {

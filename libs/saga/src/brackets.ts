@@ -132,6 +132,7 @@ export function forget(turn: Turn, stepId: string): void {
   progress.status = 'ready';
   progress.failures = 0;
   progress.lost = 0;
+  delete progress.queued;
   delete progress.error;
   delete progress.revokedFor;
   delete progress.unanswered;

@@ -1,5 +1,6 @@
 import { assertNever, type ErrorShape } from '#kernel';
 import type { Lane, Step } from '#contracts';
+import { mayHaveBegun } from './back.js';
 import type { Turn } from './turn.js';
 
 /** A lane's step failed for good: how much goes back is the policy's. */
@@ -111,6 +112,5 @@ export function begunIrreversible(turn: Turn, lanes: readonly string[]): string 
 
 function isBegunIrreversible(turn: Turn, step: Step): boolean {
   if (step.undo !== 'irreversible') return false;
-  const progress = turn.saga.steps[step.id];
-  return progress !== undefined && (progress.began || progress.status === 'dispatched');
+  return mayHaveBegun(turn.saga.steps[step.id]);
 }

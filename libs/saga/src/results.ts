@@ -6,6 +6,11 @@ import { isUnansweredBack, type StepProgress } from './saga.js';
 
 /** Processes that may die under one step before a person is asked. */
 const MAX_LOST = 10;
+/**
+ * Attempts of one step that may be called back out of their service's queue before it counts as failed. A queue that moves at all
+ * takes fewer: a service runs many steps at once, each no longer than its time.
+ */
+const MAX_QUEUED = 50;
 
 /** Records what became of an attempt. What is not about the present token is late, and changes nothing. */
 export function recordResult(
@@ -125,6 +130,18 @@ function recordRevoked(turn: Turn, stepId: string, progress: StepProgress, began
     return;
   }
   const { step } = turn.index.step(stepId);
+  const queued = (progress.queued ?? 0) + 1;
+  if (!began && progress.started !== true && queued <= MAX_QUEUED) {
+    progress.queued = queued;
+    progress.status = 'ready';
+    progress.error = {
+      code: 'unavailable',
+      message: `not begun in its time: it waits for a free place in the service ${step.app} (time ${queued} of ${MAX_QUEUED})`,
+      retryable: true,
+    };
+    turn.emit('step-retrying', { ...told, error: progress.error, afterMs: 0 });
+    return;
+  }
   const error: ErrorShape = {
     code: 'timeout',
     message: `no answer within ${step.timeoutSeconds} s; the attempt was stopped`,
@@ -144,7 +161,7 @@ export function recordDeadline(turn: Turn, stepId: string, token: number): void 
   const progress = turn.saga.steps[stepId];
   if (progress === undefined || progress.token !== token) return;
   if (progress.status === 'dispatched') {
-    progress.began = true;
+    // whether it began is not known before its service has answered: it may be in a queue there
     turn.revoke(stepId, progress, 'retry');
   } else if (progress.status === 'revoking') {
     const { app } = turn.index.step(stepId).step;
@@ -176,6 +193,9 @@ export function recordStarted(
 ): void {
   const progress = turn.saga.steps[message.stepId];
   if (progress?.status !== 'dispatched' || progress.token !== message.token) return;
+  // what it was in its service's queue is not the attempt's time
+  progress.started = true;
+  turn.setDeadline(message.stepId, progress);
   turn.emit('step-started', {
     step: message.stepId,
     token: message.token,

@@ -29,8 +29,12 @@ export interface StepProgress {
   failures: number;
   /** Attempts whose process died. */
   lost: number;
-  /** Whether any attempt may have changed something. Never goes back to false. */
+  /** Whether any attempt may have changed something, as far as is known. Never goes back to false. */
   began: boolean;
+  /** Its service has told that the attempt runs. What ends within half a second is told of as one. */
+  started?: boolean;
+  /** Attempts that were called back and had not begun: its service had no place for them. Since the budget was last reset. */
+  queued?: number;
   /** What a revocation is for, under way or unanswered: another try, or the way back (of its lane, or of a bracket). */
   revokedFor?: 'retry' | 'back';
   /** A revocation was not answered: something may still be running. Until the step is dispatched, or called back, once more. */

@@ -50,6 +50,7 @@ export class Turn {
       failures: before?.failures ?? 0,
       lost: before?.lost ?? 0,
       began: before?.began ?? false,
+      ...(before?.queued === undefined ? {} : { queued: before.queued }),
     };
     this.saga.steps[stepId] = progress;
     const { step } = this.index.step(stepId);
@@ -60,11 +61,7 @@ export class Turn {
       attempt: progress.attempt,
       direction,
     });
-    this.setTimer(step.timeoutSeconds * 1000 + DEADLINE_GRACE_MS, {
-      type: 'deadline',
-      stepId,
-      token: progress.token,
-    });
+    this.setDeadline(stepId, progress);
     this.emit('step-dispatched', {
       step: stepId,
       title: step.title,
@@ -88,6 +85,13 @@ export class Turn {
       attempt: progress.attempt,
     });
     this.setTimer(REVOKE_DEADLINE_MS, { type: 'deadline', stepId, token: progress.token });
+  }
+
+  /** From now on the attempt has its time, anew where it had a deadline before. */
+  setDeadline(stepId: string, { token }: StepProgress): void {
+    const { timeoutSeconds } = this.index.step(stepId).step;
+    const afterMs = timeoutSeconds * 1000 + DEADLINE_GRACE_MS;
+    this.setTimer(afterMs, { type: 'deadline', stepId, token });
   }
 
   setTimer(afterMs: number, message: TimerMessage): void {

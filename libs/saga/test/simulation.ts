@@ -177,7 +177,9 @@ export class Simulation {
     this.fences.set(stepId, token);
     if (attempt.revoke) {
       if (this.chance(this.odds.silent)) return;
-      this.answer(stepId, token, { outcome: 'revoked', began: this.touched.has(stepId) });
+      // as the services say it: one whose process died may have begun
+      const began = this.touched.has(stepId) || this.lostOnce.has(stepId);
+      this.answer(stepId, token, { outcome: 'revoked', began });
       return;
     }
     const { step } = this.index.step(stepId);
