@@ -15,6 +15,7 @@ export function contextOf(
     token: 1,
     attempt: 1,
     target: { name: 'one', driver: 'docker', site: 'main', endpoint },
+    timeoutSeconds: 300,
     signal: AbortSignal.timeout(150_000),
     guard: async () => undefined,
     log: (text) => void lines.push(text),

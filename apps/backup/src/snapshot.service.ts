@@ -186,7 +186,11 @@ export class SnapshotService {
     manifest: Manifest,
   ): Promise<void> {
     // the record first: what is killed in between is recorded again from its folder
-    await this.work.run((tx) => this.backups.remove(tx, manifest));
+    await this.work.run((tx) => this.backups.removeUntil(tx, manifest, manifest.createdAt));
+    // an attempt that stood still until now must not take what a later one has written
+    await context.guard();
+    if ((await folder.manifest())?.digest !== manifest.digest)
+      throw new LiftlockError('fenced', `${folder.path} is not what this attempt has found there`);
     const deleteFiles = await folder.takeOut();
     await deleteFiles?.();
     context.log(
@@ -212,7 +216,8 @@ export class SnapshotService {
   private async save(manifest: Manifest, location: string): Promise<Output> {
     await this.work.run(async (tx) => {
       // a walk through the repository may have recorded again what was discarded
-      if (manifest.consistency === 'running') await this.backups.remove(tx, manifest);
+      if (manifest.consistency === 'running')
+        await this.backups.removeUntil(tx, manifest, manifest.createdAt);
       await this.backups.save(tx, manifest, location);
     });
     return outputOf(manifest, location);

@@ -166,6 +166,30 @@ describe('a snapshot', () => {
     expect(treeDigest(scene.folder)).toBe(digest);
   });
 
+  test('of what runs is left alone by an attempt that stood still while it was taken', async () => {
+    const scene = await stage.setScene();
+    await stage.docker.getContainer(scene.containerId).start();
+    const lost = await scene.snapshotRunning();
+    const taken: string[] = [];
+    const late = scene.snapshotRunning({
+      guard: async () => {
+        if (taken.length > 0) return;
+        writeFileSync(join(scene.folder, 'plain'), 'written since');
+        taken.push((await scene.snapshotRunning()).archiveSha256);
+      },
+    });
+    await expect(late).rejects.toMatchObject({ code: 'fenced' });
+    expect(taken[0]).not.toBe(lost.archiveSha256);
+    const rows = await stage.query<{ archive_sha256: string }>(
+      `SELECT archive_sha256 FROM backups WHERE backup = '${scene.input.backup}'`,
+    );
+    expect(rows).toEqual([{ archive_sha256: taken[0] }]);
+    const manifest = JSON.parse(readFileSync(join(scene.location, 'manifest.json'), 'utf8')) as {
+      archive: { sha256: string };
+    };
+    expect(manifest.archive.sha256).toBe(taken[0]);
+  });
+
   test('of what runs is recorded in place of a lost one that was recorded again meanwhile', async () => {
     const scene = await stage.setScene();
     const { backup } = scene.input;

@@ -7,8 +7,8 @@ import { isUnansweredBack, type StepProgress } from './saga.js';
 /** Processes that may die under one step before a person is asked. */
 const MAX_LOST = 10;
 /**
- * Attempts of one step that may be called back out of their service's queue before it counts as failed. A queue that moves at all
- * takes fewer: a service runs many steps at once, each no longer than its time.
+ * Attempts of one step that may be called back out of their service's queue before it counts as failed: an hour and more for the
+ * shortest steps, so that a queue that does not move is seen by a person in the end.
  */
 const MAX_QUEUED = 50;
 

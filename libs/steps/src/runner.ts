@@ -235,6 +235,7 @@ export class Runner implements OnApplicationBootstrap, BeforeApplicationShutdown
       token: command.token,
       attempt: command.attempt,
       target: step.target,
+      timeoutSeconds: step.timeoutSeconds,
       signal: attempt.signal,
       guard: () => this.guard(key, attempt),
       log: (line, level) => this.stepLog.add(key, line, level),

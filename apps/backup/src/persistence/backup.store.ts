@@ -135,6 +135,14 @@ export class BackupStore {
     ]);
   }
 
+  /** Of what was written until then: a later attempt's record of the same key stays. @param createdAt as the manifest says it */
+  async removeUntil(tx: EntityManager, key: BackupKey, createdAt: string): Promise<void> {
+    await tx.query(
+      `DELETE FROM backups WHERE environment = $1 AND application = $2 AND upgrade = $3 AND backup = $4 AND created_at <= $5`,
+      [...keyOf(key), createdAt],
+    );
+  }
+
   async remove(tx: EntityManager, key: BackupKey): Promise<void> {
     await tx.query(
       `DELETE FROM backups WHERE environment = $1 AND application = $2 AND upgrade = $3 AND backup = $4`,

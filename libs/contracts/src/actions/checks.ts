@@ -10,7 +10,7 @@ const timing = {
     .default(60),
   /** Milliseconds between two looks; default 250. */
   intervalMs: z.number().int().min(10).max(600_000).default(250),
-  /** Seconds for which it must go on passing, without a miss, before it counts; default 0, once is enough, but for `running`. */
+  /** Seconds for which it must go on passing, without a miss, before it counts, less than the deadline; default 0, once is enough, but for `running`. */
   stableSeconds: seconds.default(0),
 };
 

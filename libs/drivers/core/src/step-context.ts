@@ -20,6 +20,8 @@ export interface StepContext {
   readonly token: number;
   readonly attempt: number;
   readonly target: StepPlace;
+  /** That the step has: the signal is aborted then. */
+  readonly timeoutSeconds: number;
   /** Aborted at the step's timeout, when the attempt is called back or fenced, and when the service shuts down. */
   readonly signal: AbortSignal;
   /**

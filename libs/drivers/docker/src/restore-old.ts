@@ -13,8 +13,8 @@ import { startAndWatch } from './start.js';
 /** How long the engine gives a container that it stops, in seconds, unless the step or the container says otherwise; and a while to see that it has ended. */
 const STOP_SECONDS = 10;
 const MARGIN_SECONDS = 10;
-/** The plan gives the step time for what its documents say; a container's own time, which it does not know, is waited out only so far. */
-const OWN_SECONDS = 240;
+/** Of the step's time, for what is to be done besides: the plan gives it time for what its documents say, not for a container's own. */
+const SPARE_SECONDS = 40;
 const LOOK_MS = 100;
 
 type Input = ActionInput<'instance.restore-old'>;
@@ -52,7 +52,10 @@ async function staysUp(engine: Engine, context: StepContext, old: ContainerInfo)
   if (held === undefined || Date.parse(old.State.StartedAt) > held.sinceMs + 1_000) return true;
   // a field of the API that the client's types leave out
   const { StopTimeout = STOP_SECONDS } = old.Config as { StopTimeout?: number };
-  const seconds = (held.stopTimeoutSeconds ?? Math.min(StopTimeout, OWN_SECONDS)) + MARGIN_SECONDS;
+  const seconds = Math.min(
+    (held.stopTimeoutSeconds ?? StopTimeout) + MARGIN_SECONDS,
+    context.timeoutSeconds - SPARE_SECONDS,
+  );
   context.log(`${nameOf(old)} runs: it is seen in ${seconds} s whether a stop of it is under way`);
   const until = performance.now() + seconds * 1_000;
   while (performance.now() < until) {

@@ -9,6 +9,7 @@ const [endpoint = '', upgrade = '', container = '', containerId = '', archive = 
 const context: StepContext = {
   ...{ upgrade, environment: 'test', application: 'test', stepId: 'step', token: 1, attempt: 1 },
   target: { name: 'one', driver: 'docker', site: 'main', endpoint },
+  timeoutSeconds: 300,
   signal: new AbortController().signal,
   guard: async () => undefined,
   log: () => undefined,

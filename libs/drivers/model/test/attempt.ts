@@ -16,6 +16,7 @@ export function attempt(
     token: 1,
     attempt: 1,
     target: { name: 'model', driver: 'model', site: 'main', endpoint },
+    timeoutSeconds: 300,
     signal: new AbortController().signal,
     guard: () => Promise.resolve(),
     log: () => undefined,
