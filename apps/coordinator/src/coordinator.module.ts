@@ -25,12 +25,10 @@ import { DurationStore } from './persistence/duration.store.js';
 import { IdempotencyStore } from './persistence/idempotency.store.js';
 import { ImageHolderStore } from './persistence/image-holder.store.js';
 import { LockStore } from './persistence/lock.store.js';
+import { MIGRATIONS } from './persistence/migrations.js';
 import { PlanCache } from './persistence/plan.cache.js';
-import { PlanShapes1700000002000 } from './persistence/plan-shapes.migration.js';
 import { PromotionStore } from './persistence/promotion.store.js';
 import { RefillStore } from './persistence/refill.store.js';
-import { RefilledStreams1700000003000 } from './persistence/refilled-streams.migration.js';
-import { CoordinatorTables1700000001000 } from './persistence/tables.migration.js';
 import { TimerStore } from './persistence/timer.store.js';
 import { UpgradeStore } from './persistence/upgrade.store.js';
 import { PlanReader } from './plan.reader.js';
@@ -55,11 +53,7 @@ export class CoordinatorModule {
           app: 'coordinator',
           url: env.DATABASE_URL,
           entities: [],
-          migrations: [
-            CoordinatorTables1700000001000,
-            PlanShapes1700000002000,
-            RefilledStreams1700000003000,
-          ],
+          migrations: MIGRATIONS,
           publisher: Bus,
         }),
         BusModule.forRoot({

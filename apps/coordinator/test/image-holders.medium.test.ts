@@ -1,29 +1,23 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DataSource } from 'typeorm';
 import type { UpgradeState } from '#contracts';
-import { openDataSource } from '#persistence';
-import { freshDatabase, type FreshDatabase } from '../../../test/support/index.js';
 import { heldImagesOf } from '../src/domain/held-images.js';
 import { ImageHolderStore } from '../src/persistence/image-holder.store.js';
-import { PlanShapes1700000002000 } from '../src/persistence/plan-shapes.migration.js';
-import { CoordinatorTables1700000001000 } from '../src/persistence/tables.migration.js';
+import {
+  openCoordinatorDatabase,
+  type CoordinatorDatabase,
+} from './support/coordinator-database.js';
 
 const store = new ImageHolderStore();
 const NOON = '2026-11-21T12:00:00.000Z';
-let database: FreshDatabase;
+let database: CoordinatorDatabase;
 let source: DataSource;
 
 beforeAll(async () => {
-  database = await freshDatabase();
-  source = await openDataSource({
-    ...{ app: 'coordinator', url: database.url('coordinator'), entities: [] },
-    migrations: [CoordinatorTables1700000001000, PlanShapes1700000002000],
-  });
+  database = await openCoordinatorDatabase();
+  ({ source } = database);
 });
-afterAll(async () => {
-  await source.destroy();
-  await database.drop();
-});
+afterAll(() => database.close());
 
 interface Upgrade {
   readonly environment: string;

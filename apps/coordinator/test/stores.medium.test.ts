@@ -1,26 +1,21 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { DataSource } from 'typeorm';
 import { waitFor } from '#kernel';
-import { openDataSource } from '#persistence';
-import { freshDatabase, type FreshDatabase } from '../../../test/support/index.js';
 import { LockStore } from '../src/persistence/lock.store.js';
-import { CoordinatorTables1700000001000 } from '../src/persistence/tables.migration.js';
 import { TimerStore } from '../src/persistence/timer.store.js';
+import {
+  openCoordinatorDatabase,
+  type CoordinatorDatabase,
+} from './support/coordinator-database.js';
 
-let database: FreshDatabase;
+let database: CoordinatorDatabase;
 let source: DataSource;
 
 beforeAll(async () => {
-  database = await freshDatabase();
-  source = await openDataSource({
-    ...{ app: 'coordinator', url: database.url('coordinator'), entities: [] },
-    migrations: [CoordinatorTables1700000001000],
-  });
+  database = await openCoordinatorDatabase();
+  ({ source } = database);
 });
-afterAll(async () => {
-  await source.destroy();
-  await database.drop();
-});
+afterAll(() => database.close());
 
 async function addUpgrade(id: string): Promise<void> {
   await source.query(

@@ -32,6 +32,7 @@ export class EventConsumer implements OnApplicationBootstrap, BeforeApplicationS
   private readonly logger = new Logger(EventConsumer.name);
   private readonly consumer: DurableConsumer;
   private readonly underWay = new Set<Promise<void>>();
+  private told: unknown;
   private closed = false;
 
   constructor(
@@ -100,9 +101,12 @@ export class EventConsumer implements OnApplicationBootstrap, BeforeApplicationS
   private async failed(message: JsMsg, thrown: unknown): Promise<void> {
     const error = LiftlockError.from(thrown);
     if (!error.retryable && (await this.bury(message, error))) return;
-    this.logger.warn(
-      `${message.subject}: ${error.code}: ${error.message}; again in ${AGAIN_MS} ms`,
-    );
+    // what failed together is told of once
+    if (thrown !== this.told)
+      this.logger.warn(
+        `${message.subject}: ${error.code}: ${error.message}; again in ${AGAIN_MS} ms`,
+      );
+    this.told = thrown;
     message.nak(AGAIN_MS);
   }
 

@@ -5,6 +5,7 @@ import { issuesOfPolicy } from '../policy/environment-policy.js';
 import { EVENT_TYPES } from '../upgrade/events.js';
 import { findCycle } from './cycle.js';
 import type { ApplicationDocument, EnvironmentDocument, LiftlockDocument } from './documents.js';
+import { issuesOfChecks } from './issues-of-checks.js';
 import { issuesOfRelease } from './issues-of-release.js';
 import { issuesOfTemplateChain, issuesOfUpgradeChain } from './issues-of-chain.js';
 
@@ -69,9 +70,12 @@ function issuesOfApplication({ spec }: ApplicationDocument): Issue[] {
       'groups',
     ),
   );
-  spec.components.forEach(({ name, targets, dependsOn, requires }, index) => {
+  spec.components.forEach(({ name, targets, dependsOn, requires, checks }, index) => {
     const place = ['spec', 'components', index] as const;
-    issues.push(...doubles(targets, ...place, 'targets'));
+    issues.push(
+      ...doubles(targets, ...place, 'targets'),
+      ...issuesOfChecks(checks, pointerOf(...place)),
+    );
     for (const other of Object.keys(requires ?? {})) {
       const pointer = pointerOf(...place, 'requires', other);
       if (other === name) issues.push({ pointer, message: `${name} requires itself` });

@@ -2,6 +2,7 @@ import type { Issue } from '#kernel';
 import { pointerOf } from '../json-pointer.js';
 import type { Artifact } from './artifacts.js';
 import type { ReleaseDocument } from './documents.js';
+import { issuesOfChecks } from './issues-of-checks.js';
 
 export function issuesOfRelease({ spec }: ReleaseDocument): Issue[] {
   const { components, bundle = {}, artifacts = {} } = spec;
@@ -23,11 +24,21 @@ export function issuesOfRelease({ spec }: ReleaseDocument): Issue[] {
       message: `there is no artifact for ${name} ${version}: spec.artifacts.${name} has ${known}`,
     });
   }
-  for (const [name, component] of Object.entries(components))
-    issues.push(...issuesOfDigest(component, pointerOf('spec', 'components', name)));
+  for (const [name, component] of Object.entries(components)) {
+    const pointer = pointerOf('spec', 'components', name);
+    issues.push(
+      ...issuesOfDigest(component, pointer),
+      ...issuesOfChecks(component.checks, pointer),
+    );
+  }
   for (const [name, table] of Object.entries(artifacts))
-    for (const [version, artifact] of Object.entries(table))
-      issues.push(...issuesOfArtifact(artifact, pointerOf('spec', 'artifacts', name, version)));
+    for (const [version, artifact] of Object.entries(table)) {
+      const pointer = pointerOf('spec', 'artifacts', name, version);
+      issues.push(
+        ...issuesOfArtifact(artifact, pointer),
+        ...issuesOfChecks(artifact.checks, pointer),
+      );
+    }
   return issues;
 }
 

@@ -10,7 +10,7 @@ import { LiftlockError, waitFor } from '#kernel';
 import { cleanUp, openEngine, type ContainerInfo } from '../../../../test/support/engine-client.js';
 import { failureOf } from '../../../../test/support/failure-of.js';
 import { serviceImage } from '../../../../test/support/service-image.js';
-import { contextOf } from '../../../../test/support/step-context.js';
+import { contextOf, crashAt } from '../../../../test/support/step-context.js';
 import { expectToFindItself, REFERENCE, startInstance, type Started } from './upgrade-scene.js';
 
 const PREFIX = 'dkupg';
@@ -181,6 +181,20 @@ describe('an upgrade', () => {
     const { State, HostConfig } = await inspect(one.containerId);
     expect(State.Running).toBe(true);
     expect(Date.parse(State.StartedAt)).toBeGreaterThan(Date.parse(StartedAt));
+    expect(HostConfig.RestartPolicy?.Name).toBe('always');
+    await expectNoMarks(one);
+  });
+
+  test('whose stop was never asked for is not watched for longer than its step has time', async () => {
+    const one = await startOld('unasked', { StopTimeout: 600 });
+    const { StartedAt } = (await inspect(one.containerId)).State;
+    // written down and held back: cut off before the engine is asked to stop it
+    expect((await failureOf(one.stop(crashAt(3)))).code).toBe('fenced');
+    const held = await inspect(one.containerId);
+    expect([held.State.Running, held.HostConfig.RestartPolicy?.Name]).toEqual([true, 'no']);
+    expect((await one.restoreOld({ timeoutSeconds: 45 })).found).toBe('done_now');
+    const { State, HostConfig } = await inspect(one.containerId);
+    expect([State.Running, State.StartedAt]).toEqual([true, StartedAt]);
     expect(HostConfig.RestartPolicy?.Name).toBe('always');
     await expectNoMarks(one);
   });
