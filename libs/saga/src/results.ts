@@ -66,6 +66,18 @@ function recordOutcome(
   }
 }
 
+/**
+ * What ends a lane at once on the way out, since the way back is the better answer. On the way back the only other answer is a
+ * person: there, what may be of a moment (a port not let go of yet, a container just ending) is tried as often as the step's retry allows.
+ */
+const MAY_PASS: ReadonlySet<ErrorShape['code']> = new Set([
+  'target_refused',
+  'port_taken',
+  'not_empty',
+  'container_exited',
+  'data_in_use',
+]);
+
 function recordFailure(
   turn: Turn,
   stepId: string,
@@ -74,9 +86,11 @@ function recordFailure(
   told: Readonly<Record<string, unknown>>,
 ): void {
   const { retry } = turn.index.step(stepId).step;
+  const passes =
+    error.retryable || (turn.index.compensation.has(stepId) && MAY_PASS.has(error.code));
   progress.failures += 1;
   progress.error = error;
-  if (!error.retryable || progress.failures >= retry.maxAttempts) {
+  if (!passes || progress.failures >= retry.maxAttempts) {
     progress.status = 'failed';
     turn.emit('step-failed', { ...told, error });
     return;

@@ -136,6 +136,41 @@ describe('going back', () => {
   });
 });
 
+describe('a target that refuses', () => {
+  const refuse = (run: Run, stepId: string) =>
+    run.fail(stepId, 'possible', false, 'target_refused');
+  const again = (run: Run, stepId: string) =>
+    run.tell({ type: 'retry-due', stepId, token: run.token(stepId) });
+
+  it('on the way out, is taken back at once', () => {
+    const run = new Run(buildPlan(one()));
+    run.until('h0/w0/a/replace');
+    refuse(run, 'h0/w0/a/replace');
+    expect(run.saga.state).toBe('rolling_back');
+  });
+
+  it('on the way back, is asked again as often as the step’s retry allows, before a person is', () => {
+    const stepId = 'h0/w0/a/back/stop-new';
+    const run = new Run(buildPlan(one()));
+    run.until('h0/w0/a/check');
+    run.fail('h0/w0/a/check');
+    const planned = run.plan.hops[0]?.compensation.find(({ id }) => id === stepId);
+    const maxAttempts = planned?.retry.maxAttempts ?? 0;
+    expect(maxAttempts).toBeGreaterThan(1);
+    for (let attempt = 1; attempt < maxAttempts; attempt += 1) {
+      run.until(stepId);
+      refuse(run, stepId);
+      expect(run.saga.state).toBe('rolling_back');
+      expect(run.status(stepId)).toBe('waiting');
+      again(run, stepId);
+    }
+    run.until(stepId);
+    refuse(run, stepId);
+    expect(run.saga.state).toBe('needs_attention');
+    expect(run.saga.attention).toEqual([stepId]);
+  });
+});
+
 describe('scopes', () => {
   const lanes = ['a', 'b', 'c'].map((instance) => ({ instance }));
 

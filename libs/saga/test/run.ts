@@ -1,4 +1,5 @@
 import type { Plan } from '#contracts';
+import type { ErrorCode } from '#kernel';
 import {
   advance,
   newSaga,
@@ -52,8 +53,13 @@ export class Run {
     });
   }
 
-  fail(stepId: string, effect: 'none' | 'possible' = 'possible', retryable = false): void {
-    const error = { code: 'check_failed', message: 'it did not work', retryable } as const;
+  fail(
+    stepId: string,
+    effect: 'none' | 'possible' = 'possible',
+    retryable = false,
+    code: ErrorCode = 'check_failed',
+  ): void {
+    const error = { code, message: 'it did not work', retryable };
     this.tell({
       type: 'step-finished',
       stepId,

@@ -186,7 +186,11 @@ export class Simulation {
     if (!step.observable && this.lostOnce.has(stepId))
       this.defects.push(`${stepId} was dispatched again though it cannot be seen`);
     const fate = this.draw(100);
-    const error = { code: 'internal' as const, message: 'drawn', retryable: this.draw(2) === 0 };
+    const error = {
+      code: this.draw(2) === 0 ? ('internal' as const) : ('target_refused' as const),
+      message: 'drawn',
+      retryable: this.draw(2) === 0,
+    };
     if (fate < this.odds.silent) {
       if (this.draw(2) === 0) this.effect(stepId);
       return;

@@ -11,6 +11,7 @@ const answered = (message: string): ReturnType<typeof engineError> =>
 describe('what an engine answers with 500', () => {
   it.each([
     'Cannot update container c0ffee: ttrpc: closed: unknown',
+    'Cannot update container c0ffee: /run/x/runc did not terminate successfully: exit status 1: container not running: unknown',
     'tried to kill container, but did not receive an exit event',
     'driver "overlay2" failed to remove root filesystem: unlinkat merged: device or resource busy',
   ])('is tried again where it is of a moment only: %s', (words) => {

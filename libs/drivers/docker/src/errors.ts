@@ -30,9 +30,15 @@ const KNOWN_WORDS: ReadonlyArray<readonly [RegExp, ErrorCode]> = [
   [/client version \S+ is too (?:new|old)/i, 'target_unreachable'],
 ];
 
-/** Answers (500) that are of a moment only: a container's shim that is just ending, or what still holds a file system of one that has ended. */
-const PASSING =
-  /ttrpc: closed|transport is closing|shim disconnected|device or resource busy|did not receive an exit event/i;
+/** What an engine, its shim or its runtime says of a container whose process has ended, which the engine does not know yet. */
+export const JUST_ENDED =
+  /ttrpc: closed|transport is closing|shim disconnected|container not running|cannot update a stopped container|process already finished|no such process/i;
+
+/** Answers (500) that are of a moment only: a container that is just ending, or what still holds a file system of one that has ended. */
+const PASSING = new RegExp(
+  `${JUST_ENDED.source}|device or resource busy|did not receive an exit event`,
+  'i',
+);
 
 interface EngineAnswer {
   readonly statusCode?: number;

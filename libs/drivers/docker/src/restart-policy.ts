@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { StepContext } from '#drivers/core';
 import { LiftlockError, waitFor } from '#kernel';
 import { nameOf, orMissing, type ContainerInfo, type Engine } from './engine.js';
+import { JUST_ENDED } from './errors.js';
 import { LABELS, marks } from './labels.js';
 import { removeRecordVolume, writeRecord } from './record-volume.js';
 
@@ -195,7 +196,8 @@ async function setPolicy(
         );
         return 'changed' as const;
       } catch (error) {
-        return isJustEnding(error) ? false : LiftlockError.from(error);
+        const refused = LiftlockError.from(error);
+        return JUST_ENDED.test(refused.message) ? false : refused;
       }
     },
     { what, deadlineMs: ENDING_MS, everyMs: 100, signal: context.signal },
@@ -205,10 +207,3 @@ async function setPolicy(
 
 /** How long an engine may take to find out that a container has ended. */
 const ENDING_MS = 10_000;
-
-/** Its process has ended, or its shim with it, and the engine does not know it yet: in a moment it will change the policy of a container that stands still. */
-function isJustEnding(error: unknown): boolean {
-  return (
-    error instanceof Error && /cannot update a stopped container|ttrpc: closed/i.test(error.message)
-  );
-}
