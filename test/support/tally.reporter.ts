@@ -9,7 +9,9 @@ export default class TallyReporter implements Reporter {
   private readonly file = process.env['LIFTLOCK_TEST_TALLY'];
 
   onTestCaseResult(test: TestCase): void {
-    this.append({ kind: 'test', state: test.result().state, name: test.fullName });
+    const { state, errors } = test.result();
+    const said = errors?.map(({ message }) => message);
+    this.append({ kind: 'test', state, name: test.fullName, ...(said && { errors: said }) });
   }
 
   onTestModuleEnd(module: TestModule): void {

@@ -84,8 +84,11 @@ export async function runWithInput(
     const reading = pipelineDone(helper.stream, output, { end: true }).catch(() => undefined);
     // one that was killed takes nothing in any more, and nobody would say so
     const over = new AbortController();
+    let wasAllSent = false;
     void helper.exited.then(async () => {
       await Promise.race([reading, delay(LAST_WORDS_MS)]);
+      // then only our side of the connection is still being closed
+      wasAllSent = input.readableEnded && helper.stream.writableLength === 0;
       over.abort();
     });
     const signal = AbortSignal.any([context.signal, over.signal]);
@@ -101,7 +104,7 @@ export async function runWithInput(
     // what it does with the last of its input may take long, and says nothing
     await unlessAborted(context.signal, run.what, reading);
     await helper.ended(errors);
-    if (inputError !== undefined) throw engineError(engine, run.what, inputError);
+    if (inputError !== undefined && !wasAllSent) throw engineError(engine, run.what, inputError);
   } finally {
     helper.stream.destroy();
     await helper.remove();

@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test, vi, type MockInstance } from 'vitest';
 import { SecretStore } from '#drivers/core';
 import { LiftlockError, waitFor } from '#kernel';
 import { plantTree } from '../../../../test/support/data-tree.js';
@@ -72,24 +73,57 @@ test('an attempt that is ended ends with its reason, and its helper is gone', as
   await scene.untilNoHelpers();
 });
 
+/** Has a helper run this script, which is told this. */
+async function runTold(
+  source: { readonly containerId: string },
+  script: string,
+  input: Readable,
+  signal?: AbortSignal,
+): Promise<void> {
+  const context = contextOf(scene.endpoint, signal === undefined ? {} : { signal });
+  const engine = new Engine({ name: 'one', endpoint: scene.endpoint }, new SecretStore());
+  const images = new HelperImages();
+  const run = {
+    ...{ images, tools: await images.collected(), script, what: 'writing the data' },
+    source: await scene.docker.getContainer(source.containerId).inspect(),
+    failed: () => new LiftlockError('target_refused', 'it ended'),
+  };
+  try {
+    await runWithInput(engine, context, run, input);
+  } finally {
+    engine.close();
+  }
+}
+
+test('a helper that ended well before our side of its connection was closed has done its work', async () => {
+  const source = await scene.create('quick', [`${scene.folder()}:/data`], ['/data']);
+  let closing: MockInstance | undefined;
+  const input = Readable.from(
+    (function* () {
+      // the helper runs: the end of what it is told never gets through
+      closing = vi.spyOn(Socket.prototype, '_final').mockImplementation(() => undefined);
+      yield Buffer.from('all of it\n');
+    })(),
+  );
+  try {
+    await runTold(source, 'read -r line', input);
+    expect(closing).toHaveBeenCalled();
+  } finally {
+    closing?.mockRestore();
+  }
+  await scene.untilNoHelpers();
+});
+
 test('an attempt that is ended while its helper is at work on what it was told ends with its reason, and its helper is gone', async () => {
   const folder = scene.folder();
   execFileSync('mkfifo', [join(folder, 'never')]);
   const source = await scene.create('at-work', [`${folder}:/data`], ['/data']);
   const reason = new LiftlockError('fenced', 'a later attempt has taken over');
   const abort = new AbortController();
-  const context = contextOf(scene.endpoint, { signal: abort.signal });
-  const engine = new Engine({ name: 'one', endpoint: scene.endpoint }, new SecretStore());
-  const images = new HelperImages();
-  const tools = await images.collected();
-  const run = {
-    ...{ images, tools, what: 'writing the data' },
-    source: await scene.docker.getContainer(source.containerId).inspect(),
-    // as one that has all of its input, and waits for its disk
-    script: `while read -r line; do :; done; : >/data/read; read -r line </data/never`,
-    failed: () => new LiftlockError('target_refused', 'it ended'),
-  };
-  const writing = runWithInput(engine, context, run, Readable.from([Buffer.from('all of it\n')]));
+  // as one that has all of its input, and waits for its disk
+  const script = `while read -r line; do :; done; : >/data/read; read -r line </data/never`;
+  const input = Readable.from([Buffer.from('all of it\n')]);
+  const writing = runTold(source, script, input, abort.signal);
   const ended = writing.then(
     () => undefined,
     (error: unknown) => error,
@@ -100,7 +134,6 @@ test('an attempt that is ended while its helper is at work on what it was told e
   abort.abort(reason);
   expect(await ended).toBe(reason);
   await scene.untilNoHelpers();
-  engine.close();
 });
 
 test('an attempt that is ended at any moment of its helper’s making: what the engine made all the same goes', async () => {
