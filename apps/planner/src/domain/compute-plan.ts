@@ -218,10 +218,10 @@ function planHops(
       const lanes = members.map((leg) => {
         const before = made.get(leg.instance.id);
         const lane = new LaneDraft(maker, id, wave, leg, before, jobsOf(leg));
-        const planner = lane.planner();
-        refuseImpossibleHooks(planner.subject, problems);
-        planner.refuseWhatDoesNotFit(lane.bytesOfBoth);
-        planning.warnings.add(planner.subject);
+        // what an earlier lane started runs
+        if (before === undefined) refuseImpossibleHooks(leg.subject, problems);
+        lane.refuseWhatDoesNotFit();
+        planning.warnings.add(leg);
         made.set(leg.instance.id, lane);
         lanesOfHop.push(lane);
         return lane;

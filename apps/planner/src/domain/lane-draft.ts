@@ -2,12 +2,12 @@ import { madeBy } from '#contracts';
 import { LanePlanner, replaceStepOf } from './lane-plan.js';
 import type { LaneSubject, Leg } from './lane-subject.js';
 import { componentVersion } from './moments.js';
-import { mostBytesOf, type StepMaker } from './step-maker.js';
+import { fitsSurely, mostBytesOf, type StepMaker } from './step-maker.js';
 import type { WantedImage } from './wanted-image.js';
 
 /** One instance in one hop, and its place in the plan: no more than what its steps follow from, since a large fleet has many. */
 export class LaneDraft {
-  /** Upper bound of what its own image, environment and checks take. */
+  /** Upper bound of what its own image, names, environment and checks take. */
   private readonly bytes: number;
 
   /**
@@ -22,16 +22,26 @@ export class LaneDraft {
     readonly before: LaneDraft | undefined,
     readonly jobImages: ReadonlyMap<string, WantedImage> | undefined,
   ) {
-    this.bytes = mostBytesOf(leg.instance.wanted) + mostBytesOf(leg.image);
+    const { instance, image, subject } = leg;
+    this.bytes =
+      mostBytesOf(instance.wanted) +
+      mostBytesOf(image) +
+      mostBytesOf(instance.keptName) +
+      mostBytesOf(subject.container.container);
   }
 
   get id(): string {
     return `${this.wave}/${this.leg.instance.id}`;
   }
 
-  /** The same, with the one before it. */
-  get bytesOfBoth(): number {
-    return this.bytes + (this.before?.bytes ?? mostBytesOf(this.leg.oldVersion));
+  /** What is in the way of a step goes to the problems: here only, where a step may be too large; all others are not spelled out. */
+  refuseWhatDoesNotFit(): void {
+    const { before, leg } = this;
+    const ofBefore =
+      before === undefined
+        ? mostBytesOf(leg.oldVersion) + mostBytesOf(leg.subject.container.containerId)
+        : before.bytes + mostBytesOf(before.leg.instance.id);
+    if (!fitsSurely(leg.instance.component, this.bytes + ofBefore)) this.planner().spellOut();
   }
 
   /** Made anew each time. */

@@ -8,8 +8,6 @@ import type { ComponentSpec } from './planning-documents.js';
 import { imageKeyOf, type ImageKey } from './wanted-image.js';
 import {
   checkTimeoutSeconds,
-  fitsSurely,
-  mostBytesOf,
   stopTimeoutSeconds,
   type StepInput,
   type StepMaker,
@@ -75,15 +73,8 @@ export class LanePlanner {
     }));
   }
 
-  /**
-   * What is in the way of a step goes to the problems: here only, where a step may be too large; all others are not spelled out.
-   * @param bytes upper bound of what the images, environments and checks of both versions take
-   */
-  refuseWhatDoesNotFit(bytes: number): void {
-    const { instance, container } = this.subject;
-    const { component, keptName } = instance;
-    const names = [keptName, container.container, container.containerId];
-    if (fitsSurely(component, bytes + mostBytesOf(names))) return;
+  /** Makes every step, for what is in the way of one. */
+  spellOut(): void {
     this.lane();
     this.unchanged();
     this.files();

@@ -26,7 +26,11 @@ export function refusalOfOwner(owner: string): string {
  * What a person has to do so that Compose and the upgrade agree. Compose finds its containers by their labels, which cannot be
  * changed: the old container, too, is the service's for it, as long as it is kept.
  */
-export function composeWarnings({ instance, container, image }: LaneSubject): string[] {
+export function composeWarnings({
+  instance,
+  container,
+  image,
+}: Pick<LaneSubject, 'instance' | 'container' | 'image'>): string[] {
   const { compose } = container;
   if (compose === undefined) return [];
   const { project, service, files, because } = compose;

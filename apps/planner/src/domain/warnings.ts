@@ -2,7 +2,7 @@ import { declaredChecks } from './checks-of-version.js';
 import { digestIn } from './image-digest.js';
 import { writtenBesides } from './shared-data.js';
 import { hookWarnings } from './lane-hooks.js';
-import type { LaneSubject } from './lane-subject.js';
+import type { Leg } from './lane-subject.js';
 import { composeWarnings } from './owners.js';
 import type { ComponentSpec } from './planning-documents.js';
 
@@ -17,11 +17,12 @@ export class Warnings {
     return [...first, ...[...this.said].filter((one) => !first.has(one))];
   }
 
-  add(subject: LaneSubject): void {
-    const { instance, container, earlier } = subject;
+  add(leg: Leg): void {
+    const { instance, image, before } = leg;
+    const { container } = leg.subject;
     const { component, id, wanted } = instance;
     // what is so of a later hop, too, was said of the first
-    const isFirst = earlier === undefined;
+    const isFirst = before === undefined;
     if (isFirst && component.data?.consistency === 'running') {
       this.said.add(
         `the data of ${id} is snapshot while it runs: what it writes between the snapshot and its stop is lost on the way back`,
@@ -33,19 +34,19 @@ export class Warnings {
         `${component.name} has no checks: its new version counts as good when it runs for a second`,
       );
     }
-    if (!container.running) {
+    if (isFirst && !container.running) {
       this.said.add(
         `${id} does not run: it will run in its new version, and on the way back it stays stopped`,
       );
     }
-    if (isFirst) this.addBesides(subject);
-    if (isByTagAlone(subject)) this.addByTag(subject);
+    if (isFirst) this.addBesides(leg.subject);
+    if (isByTagAlone(leg)) this.addByTag(leg);
     if (isFirst) for (const warning of container.warnings) this.said.add(`${id}: ${warning}`);
-    for (const warning of composeWarnings(subject)) this.said.add(warning);
+    for (const warning of composeWarnings({ instance, container, image })) this.said.add(warning);
     if (isFirst) for (const warning of hookWarnings(instance)) this.said.add(warning);
   }
 
-  private addBesides({ instance, container }: LaneSubject): void {
+  private addBesides({ instance, container }: Leg['subject']): void {
     const besides = writtenBesides({ instance, container, upgraded: true });
     if (besides.length === 0) return;
     this.said.add(
@@ -54,7 +55,7 @@ export class Warnings {
     );
   }
 
-  private addByTag({ instance: { wanted, component }, image }: LaneSubject): void {
+  private addByTag({ instance: { wanted, component }, image }: Leg): void {
     const { id, digest } = image.identity;
     this.said.add(
       `${wanted.image} of ${component.name} has no digest: this plan takes ${id ?? digest}, and another one may find another image`,
@@ -63,7 +64,7 @@ export class Warnings {
 }
 
 /** What the name means is settled by nothing but the moment of planning. */
-function isByTagAlone({ instance: { wanted } }: LaneSubject): boolean {
+function isByTagAlone({ instance: { wanted } }: Leg): boolean {
   return (
     digestIn(wanted.image) === undefined && wanted.id === undefined && wanted.archive === undefined
   );
