@@ -24,15 +24,15 @@ function expandedRelease(stored: Stored<ReleaseDocument>): Stored<ReleaseDocumen
 
 function expandedDocument(document: ReleaseDocument): ReleaseDocument {
   const { bundle = {}, artifacts = {}, components } = document.spec;
-  const told = Object.entries(components);
   const found = Object.entries(bundle).flatMap(([name, version]) => {
     const component = componentOf(artifacts[name]?.[version], version);
     return component === undefined ? [] : [[name, component] as const];
   });
-  const isPlain = found.length === 0 && told.every(([, { digest }]) => digest === undefined);
+  const told = Object.values(components);
+  const isPlain = found.length === 0 && told.every(({ digest }) => digest === undefined);
   if (isPlain) return document;
   const all = Object.fromEntries(
-    [...told, ...found].map(([name, component]) => [name, pinned(component)]),
+    [...Object.entries(components), ...found].map(([name, component]) => [name, pinned(component)]),
   );
   return { ...document, spec: { ...document.spec, components: all } };
 }

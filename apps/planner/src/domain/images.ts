@@ -1,50 +1,20 @@
-import type { Observation, ReleaseDocument } from '#contracts';
+import type { ReleaseDocument } from '#contracts';
 import type { Instance } from './instances.js';
-import { imageKey, type ImagesQuestion } from './observe-questions.js';
 import type { MirroredImages } from './mirrored-images.js';
 import type { ReleaseComponent, Stored } from './planning-documents.js';
 import { withDigest } from './expand-release.js';
 import { digestIn } from './image-digest.js';
 import { pointerOf, type Problems } from './problems.js';
+import type { SeenTarget } from './seen-target.js';
 import type { TagAnswers } from './tag-answers.js';
-import type { SeenContainer, SeenImage, WantedImage } from './wanted-image.js';
+import type { SeenContainer, WantedImage } from './wanted-image.js';
 
-/** What was asked of a target, and what it answered. */
-export interface Seen {
-  readonly question: ImagesQuestion;
-  readonly observation: Observation;
+/** What was seen of a target, with what was found out about images elsewhere. */
+export interface Surveyed {
+  readonly target: SeenTarget;
   /** What registries said of tags that the target has no image for. */
-  readonly tags?: TagAnswers;
-}
-
-/** The same, with what was found out about images elsewhere. */
-export interface Surveyed extends Seen {
+  readonly tags: TagAnswers;
   readonly mirrored: MirroredImages;
-}
-
-/** The answer about one image. */
-export function seenImage(seen: Seen, wanted: ReleaseComponent): SeenImage | undefined {
-  const found = answersOf(seen);
-  return found.get(imageKey(wanted.image, wanted.archive)) ?? found.get(wanted.image);
-}
-
-const answers = new WeakMap<ImagesQuestion, Map<string, SeenImage>>();
-
-/**
- * By reference, and by what was asked: answers come in the order of the questions, since one reference may be asked with two archives.
- */
-function answersOf({ question, observation }: Seen): Map<string, SeenImage> {
-  const known = answers.get(question);
-  if (known !== undefined) return known;
-  const found = new Map<string, SeenImage>();
-  for (const image of observation.images)
-    if (!found.has(image.reference)) found.set(image.reference, image);
-  question.images.forEach(({ reference, archive }, index) => {
-    const inPlace = observation.images[index];
-    if (inPlace?.reference === reference) found.set(imageKey(reference, archive), inPlace);
-  });
-  answers.set(question, found);
-  return found;
 }
 
 /**
@@ -60,24 +30,23 @@ export function wantedImage(
   const mirrored = seen.mirrored.wanted(instance, problems, warn);
   if (mirrored !== 'left') return mirrored;
   const { wanted, target, releasePointer } = instance;
-  const image = seenImage(seen, wanted);
+  const image = seen.target.image(wanted);
   const at = (field: string): string => `${releasePointer}${pointerOf(field)}`;
-  const digest = digestIn(wanted.image) === undefined ? {} : { digest: wanted.image };
-  const archive = wanted.archive === undefined ? {} : { archive: wanted.archive };
+  const isPinned = digestIn(wanted.image) !== undefined;
   const present = image?.present === true ? image.id : undefined;
   const id = image?.archiveId ?? present;
 
   if (id === undefined) {
-    if (wanted.archive === undefined && 'digest' in digest) {
+    if (wanted.archive === undefined && isPinned) {
       return {
         identity: {
           reference: wanted.image,
           ...(wanted.id === undefined ? {} : { id: wanted.id }),
-          ...digest,
+          digest: wanted.image,
         },
       };
     }
-    const told = seen.tags?.get(wanted.image);
+    const told = seen.tags.get(wanted.image);
     if (wanted.archive === undefined && told !== undefined && 'digest' in told) {
       return {
         identity: {
@@ -117,7 +86,9 @@ export function wantedImage(
       `${wanted.image} on ${target.name} is another image (${present}) than in ${wanted.archive ?? 'the archive'}: the archive's is taken`,
     );
   }
-  return { identity: { reference: wanted.image, id, ...digest }, ...archive };
+  const reference = wanted.image;
+  const identity = isPinned ? { reference, id, digest: reference } : { reference, id };
+  return wanted.archive === undefined ? { identity } : { identity, archive: wanted.archive };
 }
 
 /** Whether a container runs an image. */
@@ -148,7 +119,7 @@ const collator = new Intl.Collator('en', { numeric: true });
 export function releaseOf(
   instance: Instance,
   container: SeenContainer,
-  seen: Seen,
+  seen: SeenTarget,
   releases: ReadonlyArray<Stored<ReleaseDocument>>,
 ): ReleaseDocument | undefined {
   const { name } = instance.component;
@@ -168,13 +139,13 @@ export function releaseOf(
   );
 }
 
-function runs(container: SeenContainer, image: ReleaseComponent, seen: Seen): boolean {
+function runs(container: SeenContainer, image: ReleaseComponent, seen: SeenTarget): boolean {
   const { imageId } = container;
   if (imageId === undefined) return false;
   const digest = digestIn(image.image);
   if (digest !== undefined && hasDigest(container, digest)) return true;
   if (image.id !== undefined) return image.id === imageId;
-  const found = seenImage(seen, image);
+  const found = seen.image(image);
   if (found?.archiveId !== undefined) return found.archiveId === imageId;
   if (found?.present === true) return found.id === imageId;
   // what was pulled by digest has no tag; what it was made from is written at the container

@@ -183,8 +183,8 @@ function checkRelease({ application, release }: Found, problems: Problems): void
   }
   const known = new Set(application.document.spec.components.map(({ name }) => name));
   const inBundle = new Set(Object.keys(spec.bundle ?? {}));
-  for (const name of [...new Set([...Object.keys(spec.components), ...inBundle])].toSorted()) {
-    if (known.has(name)) continue;
+  const unknown = [...Object.keys(spec.components), ...inBundle].filter((name) => !known.has(name));
+  for (const name of [...new Set(unknown)].toSorted()) {
     problems.add(
       'unplannable',
       pointerOf(

@@ -140,6 +140,7 @@ function legsOf(
   const at = seen.seen.get(subject.instance.target.name);
   if (at === undefined) return [];
   const legs: Array<[number, Leg]> = [];
+  const warn = (warning: string): void => void seen.warnings.push(warning);
   let { oldVersion } = subject;
   let last: ReleaseComponent | undefined;
   let lastLeg: Leg | undefined;
@@ -164,12 +165,12 @@ function legsOf(
       );
       return;
     }
-    const image = wantedImage(instance, at, problems, (warning) => seen.warnings.push(warning));
+    const image = wantedImage(instance, at, problems, warn);
     if (image === undefined) return;
     // the last leg of an instance that took none is taken for what was observed: its image is another under the same name
     const isNeeded = station === way.length - 1 && legs.length === 0;
     if (!isNeeded && sameImage(instance.wanted, last)) return;
-    if (legs.length > 0) refuseTaken(instance, at.observation, problems);
+    if (legs.length > 0) refuseTaken(instance, at.target, problems);
     const leg: Leg = { subject, instance, image, from, to: version, oldVersion, before: lastLeg };
     lastLeg = leg;
     legs.push([station - 1, leg]);

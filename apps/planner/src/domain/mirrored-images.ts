@@ -86,6 +86,7 @@ export class MirroredImages {
   /** One step for each image that goes to the mirror, however many targets want it. */
   steps(images: readonly Used[], maker: StepMaker): Map<string, PrepareStep> {
     const steps = new Map<string, PrepareStep>();
+    if (this.examined.size === 0) return steps;
     for (const { question, found, place, pointer } of this.mirrored(images)) {
       const digest = `${place.repository}@${found.digest}`;
       if (steps.has(digest)) continue;

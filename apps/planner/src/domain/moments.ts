@@ -59,17 +59,26 @@ export function momentsOf(
 function* momentsFrom(
   waves: ReadonlyArray<{ readonly name: string; readonly legs: readonly Leg[] }>,
 ): Generator<Moment> {
-  for (const { name, legs } of waves) yield { name, moves: legs.map(moveOf) };
+  for (const { name, legs } of waves) yield { name, moves: legs.map((leg) => new LegMove(leg)) };
 }
 
-function moveOf({ subject, before, instance, to }: Leg): Move {
-  const { component, id, wanted } = instance;
-  return {
-    instance: id,
-    from:
-      before === undefined
-        ? runningVersion(component, subject.oldVersion, subject.from)
-        : runningVersion(component, before.instance.wanted, before.to),
-    to: runningVersion(component, wanted, to),
-  };
+/** Both versions are made when they are asked for: where a move goes from is seldom asked. */
+class LegMove implements Move {
+  constructor(private readonly leg: Leg) {}
+
+  get instance(): string {
+    return this.leg.instance.id;
+  }
+
+  get from(): RunningVersion {
+    const { subject, before, instance } = this.leg;
+    return before === undefined
+      ? runningVersion(instance.component, subject.oldVersion, subject.from)
+      : new LegMove(before).to;
+  }
+
+  get to(): RunningVersion {
+    const { instance, to } = this.leg;
+    return runningVersion(instance.component, instance.wanted, to);
+  }
 }

@@ -1,7 +1,7 @@
 import type { Observation, ObservedInstance } from '#contracts';
 import { refuseMisplacedFiles } from './ephemeral-files.js';
 import type { SeenContainer } from './wanted-image.js';
-import { isImage, releaseOf, wantedImage, type Seen, type Surveyed } from './images.js';
+import { isImage, releaseOf, wantedImage, type Surveyed } from './images.js';
 import type { Instance, UpgradeExtent } from './instances.js';
 import type { LaneSubject } from './lane-subject.js';
 import type { ReleaseComponent } from './planning-documents.js';
@@ -15,6 +15,7 @@ import {
   refuseUnmountedData,
   type SeenInstance,
 } from './shared-data.js';
+import { seenTargetsOf, type SeenTarget } from './seen-target.js';
 import type { TagAnswers } from './tag-answers.js';
 
 /** An instance that stays as it is. */
@@ -49,12 +50,11 @@ export function survey(
 ): Survey {
   const found: Survey = { observed: [], subjects: [], leftOut: [], warnings: [], seen: new Map() };
   const instances: SeenInstance[] = [];
-  const asked = new Map(questions.map((question) => [question.target.name, question]));
-  const answered = new Map(observations.map((observation) => [observation.target, observation]));
+  for (const [name, target] of seenTargetsOf(questions, observations))
+    found.seen.set(name, { target, tags, mirrored });
   for (const instance of extent.instances) {
-    const question = asked.get(instance.target.name);
-    const observation = answered.get(instance.target.name);
-    if (question === undefined || observation === undefined) {
+    const seen = found.seen.get(instance.target.name);
+    if (seen === undefined) {
       problems.add(
         'unobservable',
         instance.pointer,
@@ -62,15 +62,13 @@ export function survey(
       );
       continue;
     }
-    const seen: Surveyed = { question, observation, tags, mirrored };
-    found.seen.set(instance.target.name, seen);
-    const container = seenContainer(instance, seen, problems);
+    const container = seenContainer(instance, seen.target, problems);
     if (container === undefined) continue;
     const subject = look(instance, container, seen, extent, problems, found);
     instances.push({ instance, container, upgraded: subject !== undefined });
     if (subject === undefined) continue;
     found.subjects.push(subject);
-    refuseUntouchable(instance, container, observation, problems);
+    refuseUntouchable(instance, container, seen.target, problems);
     refuseMisplacedFiles(instance, container, problems);
     refuseUnmountedData({ instance, container, upgraded: true }, problems);
   }
@@ -86,10 +84,9 @@ export function survey(
  */
 function lookAtLeftOut(instance: Instance, extent: UpgradeExtent, found: Survey): SeenInstance[] {
   const { name } = instance.target;
-  const seen = found.seen.get(name);
-  const container = seen?.observation.containers.find(
-    (one) => one.container === instance.container && one.found,
-  );
+  const seen = found.seen.get(name)?.target;
+  const asked = seen?.container(instance.container);
+  const container = asked?.found === true ? asked : undefined;
   const release =
     seen === undefined || container === undefined
       ? undefined
@@ -106,7 +103,7 @@ function lookAtLeftOut(instance: Instance, extent: UpgradeExtent, found: Survey)
 /** Why it is not known which version of what is left out runs. */
 function unknownOf(
   { id, container, target }: Instance,
-  seen: Surveyed | undefined,
+  seen: SeenTarget | undefined,
   found: SeenContainer | undefined,
 ): string {
   if (seen === undefined) return `${target.name} is left out and was not looked at`;
@@ -119,10 +116,10 @@ type Identified = LaneSubject['container'];
 
 function seenContainer(
   instance: Instance,
-  { observation }: Seen,
+  seen: SeenTarget,
   problems: Problems,
 ): Identified | undefined {
-  const container = observation.containers.find((one) => one.container === instance.container);
+  const container = seen.container(instance.container);
   if (container === undefined || !container.found) {
     problems.add(
       'unplannable',
@@ -159,7 +156,7 @@ function look(
   const current = image !== undefined && isImage(container, image);
   const old = current
     ? extent.release.document
-    : releaseOf(instance, container, seen, extent.releases);
+    : releaseOf(instance, container, seen.target, extent.releases);
   const from = old?.spec.version ?? 'unknown';
   found.observed.push({
     instance: instance.id,
@@ -197,7 +194,7 @@ function look(
 function refuseUntouchable(
   instance: Instance,
   container: SeenContainer,
-  observation: Observation,
+  seen: SeenTarget,
   problems: Problems,
 ): void {
   const { name } = instance.target;
@@ -208,17 +205,13 @@ function refuseUntouchable(
   for (const problem of container.problems) {
     problems.add('unplannable', instance.pointer, `${where}: ${problem}`);
   }
-  refuseTaken(instance, observation, problems);
+  refuseTaken(instance, seen, problems);
 }
 
 /** The name that the old container is to be kept under must be free. */
-export function refuseTaken(
-  instance: Instance,
-  observation: Observation,
-  problems: Problems,
-): void {
+export function refuseTaken(instance: Instance, seen: SeenTarget, problems: Problems): void {
   const { name } = instance.target;
-  const kept = observation.containers.find((one) => one.container === instance.keptName);
+  const kept = seen.container(instance.keptName);
   if (kept?.found === true) {
     problems.add(
       'unplannable',

@@ -8,6 +8,7 @@ import { keptNameOf, targetsOf, type Instance, type UpgradeExtent } from './inst
 import { observeQuestions } from './observe-questions.js';
 import type { PlanningDocuments } from './planning-documents.js';
 import { pointerOf } from './problems.js';
+import { seenTargetsOf } from './seen-target.js';
 
 export type UpgradePaths = QueryReply<'upgrade-paths'>;
 
@@ -60,16 +61,15 @@ export function upgradePathsOf(
   extent: UpgradeExtent,
   observations: readonly Observation[],
 ): UpgradePaths {
-  const questions = observeQuestions(extent);
+  const seenTargets = seenTargetsOf(observeQuestions(extent), observations);
   const items = new Map<string, UpgradePaths['items'][number]>();
   for (const instance of extent.instances) {
-    const question = questions.find(({ target }) => target.name === instance.target.name);
-    const observation = observations.find(({ target }) => target === instance.target.name);
-    const container = observation?.containers.find((one) => one.container === instance.container);
+    const seen = seenTargets.get(instance.target.name);
+    const container = seen?.container(instance.container);
     const release =
-      question === undefined || observation === undefined || container === undefined
+      seen === undefined || container === undefined
         ? undefined
-        : releaseOf(instance, container, { question, observation }, extent.releases);
+        : releaseOf(instance, container, seen, extent.releases);
     const version =
       release?.spec.version ?? (container?.found === true ? 'unknown' : 'not installed');
     const key = `${instance.component.name} ${release?.metadata.name ?? version}`;
