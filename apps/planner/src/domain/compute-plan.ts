@@ -202,8 +202,9 @@ function planHops(
   const planning: Planning = { hops: [], lanes: [], warnings: new Warnings(), first: [] };
   const moments: Array<{ name: string; legs: readonly Leg[] }> = [];
   const jobsOf = ({ instance }: Leg): LaneDraft['jobImages'] => {
+    if (instance.component.hooks === undefined) return undefined;
     const at = seen.seen.get(instance.target.name);
-    if (at === undefined || instance.component.hooks === undefined) return undefined;
+    if (at === undefined) return undefined;
     const warn = (warning: string): void => void planning.first.push(warning);
     return jobImagesOf(instance, at, problems, warn);
   };

@@ -123,19 +123,22 @@ export function releaseOf(
   releases: ReadonlyArray<Stored<ReleaseDocument>>,
 ): ReleaseDocument | undefined {
   const { name } = instance.component;
-  const matching: ReleaseDocument[] = [];
-  for (const { document } of releases) {
-    const image = document.spec.components[name];
-    if (image !== undefined && runs(container, image, seen)) matching.push(document);
-  }
-  matching.sort(
-    (a, b) =>
-      collator.compare(b.spec.version, a.spec.version) ||
-      collator.compare(b.metadata.name, a.metadata.name),
-  );
+  const highest = (isMeant: (image: ReleaseComponent) => boolean): ReleaseDocument | undefined => {
+    const matching: ReleaseDocument[] = [];
+    for (const { document } of releases) {
+      const image = document.spec.components[name];
+      if (image !== undefined && isMeant(image) && runs(container, image, seen))
+        matching.push(document);
+    }
+    return matching.toSorted(byVersion)[0];
+  };
+  return highest(({ image }) => image === container.imageReference) ?? highest(() => true);
+}
+
+function byVersion(a: ReleaseDocument, b: ReleaseDocument): number {
   return (
-    matching.find(({ spec }) => spec.components[name]?.image === container.imageReference) ??
-    matching[0]
+    collator.compare(b.spec.version, a.spec.version) ||
+    collator.compare(b.metadata.name, a.metadata.name)
   );
 }
 

@@ -255,8 +255,15 @@ function instancesOf(
 
 /** Where something runs, whatever the target is called: two targets may lead to one engine. */
 export function placeOf(target: StepTarget): string {
-  return `${target.driver} ${target.site} ${target.endpoint}`;
+  const known = engines.get(target);
+  if (known !== undefined) return known;
+  const place = `${target.driver} ${target.site} ${target.endpoint}`;
+  engines.set(target, place);
+  return place;
 }
+
+/** A target has many instances. */
+const engines = new WeakMap<StepTarget, string>();
 
 function refuseDoubles(instances: readonly Instance[], problems: Problems): void {
   const seen = new Map<string, Instance>();

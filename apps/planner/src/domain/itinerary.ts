@@ -44,13 +44,13 @@ export function itineraryOf(extent: UpgradeExtent, seen: Survey, problems: Probl
     if (way === undefined) continue;
     if (!known.has(way))
       way.slice(0, -1).forEach((one) => releases.set(one.document.metadata.name, one));
-    for (const [index, leg] of legsOf(subject, way, seen, problems)) {
-      const hopsOfWay = known.get(way) ?? new Map<number, Legs>();
-      known.set(way, hopsOfWay);
+    const hopsOfWay = known.get(way) ?? new Map<number, Legs>();
+    known.set(way, hopsOfWay);
+    eachLeg(subject, way, seen, problems, (leg, index) => {
       const hop = hopsOfWay.get(index) ?? hopOf(leg, way.length - 1 - index);
       hopsOfWay.set(index, hop);
       hop.legs.push(leg);
-    }
+    });
   }
   const inOrder = [...hops.values()].toSorted(
     (a, b) => b.left - a.left || compare(a.from, b.from) || compare(a.to, b.to),
@@ -131,15 +131,17 @@ class WaysOfRelease {
   }
 }
 
-function legsOf(
+/** The legs of an instance in their order, each with the number of its edge on the way, from 0. */
+function eachLeg(
   subject: LaneSubject,
   way: ReadonlyArray<Stored<ReleaseDocument>>,
   seen: Survey,
   problems: Problems,
-): Array<[index: number, leg: Leg]> {
+  take: (leg: Leg, index: number) => void,
+): void {
   const at = seen.seen.get(subject.instance.target.name);
-  if (at === undefined) return [];
-  const legs: Array<[number, Leg]> = [];
+  if (at === undefined) return;
+  let taken = 0;
   const warn = (warning: string): void => void seen.warnings.push(warning);
   let { oldVersion } = subject;
   let last: ReleaseComponent | undefined;
@@ -152,7 +154,7 @@ function legsOf(
       last = oldVersion;
       return;
     }
-    const instance = instanceAt(subject.instance, release, legs.length + 1);
+    const instance = instanceAt(subject.instance, release, taken + 1);
     const from = before ?? subject.from;
     before = version;
     if (instance === undefined) {
@@ -168,16 +170,16 @@ function legsOf(
     const image = wantedImage(instance, at, problems, warn);
     if (image === undefined) return;
     // the last leg of an instance that took none is taken for what was observed: its image is another under the same name
-    const isNeeded = station === way.length - 1 && legs.length === 0;
+    const isNeeded = station === way.length - 1 && taken === 0;
     if (!isNeeded && sameImage(instance.wanted, last)) return;
-    if (legs.length > 0) refuseTaken(instance, at.target, problems);
+    if (taken > 0) refuseTaken(instance, at.target, problems);
     const leg: Leg = { subject, instance, image, from, to: version, oldVersion, before: lastLeg };
     lastLeg = leg;
-    legs.push([station - 1, leg]);
+    taken += 1;
+    take(leg, station - 1);
     oldVersion = instance.wanted;
     last = instance.wanted;
   });
-  return legs;
 }
 
 function sameImage(one: ReleaseComponent, other: ReleaseComponent | undefined): boolean {

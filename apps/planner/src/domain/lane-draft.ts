@@ -25,7 +25,7 @@ export class LaneDraft {
     const { instance, image, subject } = leg;
     this.bytes =
       mostBytesOf(instance.wanted) +
-      mostBytesOf(image) +
+      mostBytesOf(image.identity) +
       mostBytesOf(instance.keptName) +
       mostBytesOf(subject.container.container);
   }

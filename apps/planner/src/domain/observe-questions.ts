@@ -45,15 +45,17 @@ export function imageQuestions(extent: UpgradeExtent): ImagesQuestion[] {
     const here = byTarget.get(target.name) ?? [];
     if (here.length === 0) return [];
     const images = new Map<string, { reference: string; archive?: string }>();
+    // which version what is left out runs is told by its image, too
+    const all = [...here, ...(leftOut.get(target.name) ?? [])];
     for (const { document } of [extent.release, ...others]) {
-      // which version what is left out runs is told by its image, too
-      for (const { component } of [...here, ...(leftOut.get(target.name) ?? [])]) {
+      for (const { component } of all) {
         const wanted = document.spec.components[component.name];
         if (wanted === undefined) continue;
-        const archive = wanted.archive === undefined ? {} : { archive: wanted.archive };
+        const { image: reference, archive } = wanted;
         // what is asked about first is the release to go to: its archive must not be hidden by another's
-        const key = imageKey(wanted.image, wanted.archive);
-        if (!images.has(key)) images.set(key, { reference: wanted.image, ...archive });
+        const key = imageKey(reference, archive);
+        if (!images.has(key))
+          images.set(key, archive === undefined ? { reference } : { reference, archive });
       }
     }
     const ofJobs = [

@@ -10,7 +10,7 @@ export class SeenTarget {
 
   constructor({ images }: Pick<ImagesQuestion, 'images'>, observation: Observation) {
     for (const one of observation.containers)
-      if (!this.containers.has(one.container)) this.containers.set(one.container, one);
+      if (one.found) this.containers.set(one.container, one);
     for (const image of observation.images)
       if (!this.images.has(image.reference)) this.images.set(image.reference, image);
     // answers come in the order of the questions, since one reference may be asked with two archives
@@ -20,6 +20,7 @@ export class SeenTarget {
     });
   }
 
+  /** The one of this name, where there is one: most names are asked for since they must be free. */
   container(name: string): SeenContainer | undefined {
     return this.containers.get(name);
   }

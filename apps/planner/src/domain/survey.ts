@@ -85,8 +85,7 @@ export function survey(
 function lookAtLeftOut(instance: Instance, extent: UpgradeExtent, found: Survey): SeenInstance[] {
   const { name } = instance.target;
   const seen = found.seen.get(name)?.target;
-  const asked = seen?.container(instance.container);
-  const container = asked?.found === true ? asked : undefined;
+  const container = seen?.container(instance.container);
   const release =
     seen === undefined || container === undefined
       ? undefined
@@ -120,7 +119,7 @@ function seenContainer(
   problems: Problems,
 ): Identified | undefined {
   const container = seen.container(instance.container);
-  if (container === undefined || !container.found) {
+  if (container === undefined) {
     problems.add(
       'unplannable',
       instance.pointer,
@@ -211,8 +210,7 @@ function refuseUntouchable(
 /** The name that the old container is to be kept under must be free. */
 export function refuseTaken(instance: Instance, seen: SeenTarget, problems: Problems): void {
   const { name } = instance.target;
-  const kept = seen.container(instance.keptName);
-  if (kept?.found === true) {
+  if (seen.container(instance.keptName) !== undefined) {
     problems.add(
       'unplannable',
       instance.pointer,

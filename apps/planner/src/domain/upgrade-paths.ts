@@ -71,7 +71,7 @@ export function upgradePathsOf(
         ? undefined
         : releaseOf(instance, container, seen, extent.releases);
     const version =
-      release?.spec.version ?? (container?.found === true ? 'unknown' : 'not installed');
+      release?.spec.version ?? (container === undefined ? 'not installed' : 'unknown');
     const key = `${instance.component.name} ${release?.metadata.name ?? version}`;
     const known = items.get(key);
     if (known !== undefined) known.targets.push(instance.target.name);

@@ -14,7 +14,9 @@ export class Warnings {
   /** All, behind others. */
   after(others: readonly string[]): string[] {
     const first = new Set(others);
-    return [...first, ...[...this.said].filter((one) => !first.has(one))];
+    const all = [...first];
+    for (const one of this.said) if (!first.has(one)) all.push(one);
+    return all;
   }
 
   add(leg: Leg): void {
