@@ -17,10 +17,10 @@ const move = (instance: string, from: RunningVersion, to: RunningVersion): Move 
 
 function check(question: Partial<CompatibilityQuestion>): { refused: string; warnings: string[] } {
   const problems = new Problems();
-  const warnings = checkCompatibility(
-    { application: 'isecl', running: new Map(), moments: [], coordinatedMajor: false, ...question },
-    problems,
-  );
+  const { moments = [] } = question;
+  const arrivals = [...moments].flatMap(({ moves }) => moves.map(({ to }) => to));
+  const given = { application: 'isecl', running: new Map(), coordinatedMajor: false };
+  const warnings = checkCompatibility({ ...given, ...question, moments, arrivals }, problems);
   return { refused: problems.any ? problems.toError('isecl').message : '', warnings };
 }
 

@@ -22,7 +22,9 @@ export interface CompatibilityQuestion {
   readonly running: ReadonlyMap<string, RunningVersion>;
   /** Of these, what stays so because the request leaves it out; default: nothing. */
   readonly leftOut?: ReadonlyMap<string, RunningVersion>;
-  /** Walked one after the other, from the beginning each time. */
+  /** All that is moved to, whenever that is: those of one instance one after another. */
+  readonly arrivals: Iterable<RunningVersion>;
+  /** Walked one after the other. */
   readonly moments: Iterable<Moment>;
   /** Whether components of two major versions may meet while it is under way. */
   readonly coordinatedMajor: boolean;
@@ -79,7 +81,7 @@ export function checkCompatibility(question: CompatibilityQuestion, problems: Pr
  * Components of which one does not accept every version that the other ever runs in, and those others: of most that is never so, and no
  * moment need be looked at for them.
  */
-function doubtfulComponents({ running, moments }: CompatibilityQuestion): ReadonlySet<string> {
+function doubtfulComponents({ running, arrivals }: CompatibilityQuestion): ReadonlySet<string> {
   interface Course {
     readonly versions: Set<string>;
     readonly requires: Set<RunningVersion['requires']>;
@@ -93,7 +95,7 @@ function doubtfulComponents({ running, moments }: CompatibilityQuestion): Readon
     course.requires.add(requires);
   };
   for (const one of running.values()) add(one);
-  for (const { moves } of moments) for (const { to } of moves) add(to);
+  for (const one of arrivals) add(one);
   const doubtful = new Set<string>();
   for (const [component, { requires }] of courses) {
     for (const [other, range] of [...requires].flatMap((one) => Object.entries(one))) {

@@ -194,7 +194,7 @@ interface Planning {
 function planHops(
   extent: UpgradeExtent,
   seen: Survey,
-  { hops }: Itinerary,
+  { hops, legs: allLegs }: Itinerary,
   maker: StepMaker,
   problems: Problems,
 ): Planning {
@@ -243,7 +243,7 @@ function planHops(
     });
     for (const lane of lanesOfHop) planning.lanes.push(lane);
   });
-  planning.first.push(...checkCompatibility(momentsOf(extent, seen, moments), problems));
+  planning.first.push(...checkCompatibility(momentsOf(extent, seen, allLegs, moments), problems));
   return planning;
 }
 

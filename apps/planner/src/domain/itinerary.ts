@@ -3,6 +3,7 @@ import type { ChainGraph } from './chain-graph.js';
 import { wantedImage } from './images.js';
 import { instanceAt, type UpgradeExtent } from './instances.js';
 import type { LaneSubject, Leg } from './lane-subject.js';
+import { LegSizes } from './leg-sizes.js';
 import { MOST_HOPS } from './observe-questions.js';
 import type { ReleaseComponent, Stored } from './planning-documents.js';
 import type { ReleaseDocument } from '#contracts';
@@ -18,6 +19,8 @@ export interface PlannedHop {
 
 export interface Itinerary {
   readonly hops: readonly PlannedHop[];
+  /** The same legs, those of one instance one after another. */
+  readonly legs: readonly Leg[];
   /** The releases that it leads by, without the last. */
   readonly releases: ReadonlyArray<Stored<ReleaseDocument>>;
 }
@@ -27,7 +30,10 @@ export interface Itinerary {
  * from the end, along the same edge, goes together. An instance whose image is the same in two releases takes no part in that hop.
  */
 export function itineraryOf(extent: UpgradeExtent, seen: Survey, problems: Problems): Itinerary {
-  if (extent.graph === undefined) return { hops: [directHop(extent, seen)], releases: [] };
+  if (extent.graph === undefined) {
+    const hop = directHop(extent, seen);
+    return { hops: [hop], legs: hop.legs, releases: [] };
+  }
   const ways = new WaysOfRelease(extent, extent.graph);
   const hops = new Map<string, Legs>();
   const hopOf = ({ from, to }: Leg, left: number): Legs => {
@@ -39,6 +45,7 @@ export function itineraryOf(extent: UpgradeExtent, seen: Survey, problems: Probl
   // who goes the same way is in the same hops
   const known = new Map<object, Map<number, Legs>>();
   const releases = new Map<string, Stored<ReleaseDocument>>();
+  const legs: Leg[] = [];
   for (const subject of seen.subjects) {
     const way = ways.from(subject, problems);
     if (way === undefined) continue;
@@ -50,12 +57,13 @@ export function itineraryOf(extent: UpgradeExtent, seen: Survey, problems: Probl
       const hop = hopsOfWay.get(index) ?? hopOf(leg, way.length - 1 - index);
       hopsOfWay.set(index, hop);
       hop.legs.push(leg);
+      legs.push(leg);
     });
   }
   const inOrder = [...hops.values()].toSorted(
     (a, b) => b.left - a.left || compare(a.from, b.from) || compare(a.to, b.to),
   );
-  return { hops: inOrder, releases: [...releases.values()] };
+  return { hops: inOrder, legs, releases: [...releases.values()] };
 }
 
 interface Legs {
@@ -72,7 +80,10 @@ function directHop(extent: UpgradeExtent, { subjects }: Survey): PlannedHop {
   return {
     from: [...new Set(subjects.map(({ from }) => from))].toSorted().join(', '),
     to: extent.release.document.spec.version,
-    legs: subjects.map((subject) => ({ ...subject, subject, before: undefined })),
+    legs: subjects.map((subject) => {
+      const fits = new LegSizes(subject).fits(subject.instance, subject.image);
+      return { ...subject, subject, before: undefined, fits };
+    }),
   };
 }
 
@@ -141,6 +152,7 @@ function eachLeg(
 ): void {
   const at = seen.seen.get(subject.instance.target.name);
   if (at === undefined) return;
+  const sizes = new LegSizes(subject);
   let taken = 0;
   const warn = (warning: string): void => void seen.warnings.push(warning);
   let { oldVersion } = subject;
@@ -173,7 +185,16 @@ function eachLeg(
     const isNeeded = station === way.length - 1 && taken === 0;
     if (!isNeeded && sameImage(instance.wanted, last)) return;
     if (taken > 0) refuseTaken(instance, at.target, problems);
-    const leg: Leg = { subject, instance, image, from, to: version, oldVersion, before: lastLeg };
+    const leg: Leg = {
+      subject,
+      instance,
+      image,
+      from,
+      to: version,
+      oldVersion,
+      before: lastLeg,
+      fits: sizes.fits(instance, image),
+    };
     lastLeg = leg;
     taken += 1;
     take(leg, station - 1);

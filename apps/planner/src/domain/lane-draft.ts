@@ -2,14 +2,11 @@ import { madeBy } from '#contracts';
 import { LanePlanner, replaceStepOf } from './lane-plan.js';
 import type { LaneSubject, Leg } from './lane-subject.js';
 import { componentVersion } from './moments.js';
-import { fitsSurely, mostBytesOf, type StepMaker } from './step-maker.js';
+import type { StepMaker } from './step-maker.js';
 import type { WantedImage } from './wanted-image.js';
 
 /** One instance in one hop, and its place in the plan: no more than what its steps follow from, since a large fleet has many. */
 export class LaneDraft {
-  /** Upper bound of what its own image, names, environment and checks take. */
-  private readonly bytes: number;
-
   /**
    * @param before of the same instance, in an earlier hop
    * @param jobImages of the hooks' jobs that name one, by reference
@@ -21,14 +18,7 @@ export class LaneDraft {
     readonly leg: Leg,
     readonly before: LaneDraft | undefined,
     readonly jobImages: ReadonlyMap<string, WantedImage> | undefined,
-  ) {
-    const { instance, image, subject } = leg;
-    this.bytes =
-      mostBytesOf(instance.wanted) +
-      mostBytesOf(image.identity) +
-      mostBytesOf(instance.keptName) +
-      mostBytesOf(subject.container.container);
-  }
+  ) {}
 
   get id(): string {
     return `${this.wave}/${this.leg.instance.id}`;
@@ -36,12 +26,7 @@ export class LaneDraft {
 
   /** What is in the way of a step goes to the problems: here only, where a step may be too large; all others are not spelled out. */
   refuseWhatDoesNotFit(): void {
-    const { before, leg } = this;
-    const ofBefore =
-      before === undefined
-        ? mostBytesOf(leg.oldVersion) + mostBytesOf(leg.subject.container.containerId)
-        : before.bytes + mostBytesOf(before.leg.instance.id);
-    if (!fitsSurely(leg.instance.component, this.bytes + ofBefore)) this.planner().spellOut();
+    if (!this.leg.fits) this.planner().spellOut();
   }
 
   /** Made anew each time. */

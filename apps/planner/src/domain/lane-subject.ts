@@ -30,4 +30,6 @@ export interface Leg {
   readonly oldVersion: ReleaseComponent | undefined;
   /** Of the same instance, in an earlier hop. */
   readonly before: Leg | undefined;
+  /** Whether none of its steps can be too large. */
+  readonly fits: boolean;
 }

@@ -28,6 +28,7 @@ function runningVersion(
 export function momentsOf(
   extent: UpgradeExtent,
   seen: Survey,
+  legs: readonly Leg[],
   waves: ReadonlyArray<{ readonly name: string; readonly legs: readonly Leg[] }>,
 ): CompatibilityQuestion {
   const { metadata, spec } = extent.application.document;
@@ -52,7 +53,12 @@ export function momentsOf(
   for (const [id, one] of leftOut) running.set(id, one);
   const { coordinatedMajor = false } = spec;
   const moments = { [Symbol.iterator]: () => momentsFrom(waves) };
-  return { application: metadata.name, running, leftOut, moments, coordinatedMajor };
+  const arrivals = { [Symbol.iterator]: () => arrivalsOf(legs) };
+  return { application: metadata.name, running, leftOut, arrivals, moments, coordinatedMajor };
+}
+
+function* arrivalsOf(legs: readonly Leg[]): Generator<RunningVersion> {
+  for (const leg of legs) yield new LegMove(leg).to;
 }
 
 /** One after the other: all moves of a large fleet's plan together are as much as the plan itself. */
