@@ -44,6 +44,9 @@ export function executorHandlers(
         (await hooks(inner)).job(inner, { ...input, work }),
       ),
     'hook.remove-jobs': async (context, input) => (await hooks(context)).removeJobs(context, input),
+    'hook.edit': async (context, input) => (await hooks(context)).edit(context, input),
+    'hook.forget-edits': async (context, input) =>
+      (await hooks(context)).forgetEdits(context, input),
     'file.remove': async (context, input) => (await files(context)).remove(context, input),
   };
 }

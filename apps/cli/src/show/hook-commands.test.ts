@@ -31,4 +31,25 @@ describe('a hook by hand', () => {
     expect(http({ body: '@/etc/passwd' })).toContain('-X POST --data-raw "@/etc/passwd" ');
     expect(http({ method: 'HEAD' })).toContain(' --head http://lb/drain ');
   });
+
+  it('an edit of one line needs no editor, and one of several that follow one another is a person’s', () => {
+    const commands = commandsOf(
+      step('hook.edit', {
+        container: 'web',
+        work: {
+          ...{ type: 'edit', path: '/etc/web/my settings' },
+          replace: [
+            { line: "it's $A", with: ['b', 'c'] },
+            { line: ['b', 'c'], with: 'b' },
+          ],
+        },
+      }),
+    );
+    expect(commands[0]).toContain(
+      `--volumes-from web -e 'F=/etc/web/my settings' -e 'A=it'\\''s $A' -e 'B=b\nc' "$HELPER" sh -c `,
+    );
+    expect(commands[1]).toContain(
+      `"$HELPER" vi '/etc/web/my settings'   # in place of "b\\nc" write "b"`,
+    );
+  });
 });

@@ -1,8 +1,14 @@
 import { assertNever } from '#kernel';
-import { ACTIONS, type ActionInput, type Step } from '#contracts';
+import { ACTIONS, type ActionInput, type EditWork, type Step } from '#contracts';
 import { quote } from './shell-quote.js';
 
-type HookAction = 'hook.command' | 'hook.http' | 'hook.job' | 'hook.remove-jobs';
+type HookAction =
+  | 'hook.command'
+  | 'hook.http'
+  | 'hook.job'
+  | 'hook.remove-jobs'
+  | 'hook.edit'
+  | 'hook.forget-edits';
 
 /** What a person types to perform a hook by hand; `${LIFTLOCK_SECRET_…}` is that person's to set. */
 export function hookCommands(docker: string, step: Step, action: HookAction): string[] {
@@ -46,9 +52,34 @@ export function hookCommands(docker: string, step: Step, action: HookAction): st
     }
     case 'hook.remove-jobs':
       return ['# nothing: the jobs above remove themselves'];
+    case 'hook.edit': {
+      const { container, work } = input(action);
+      return work.replace.map((one) => editCommand(docker, container, work.path, one));
+    }
+    case 'hook.forget-edits':
+      return ['# nothing: what is edited by hand is written down nowhere'];
     default:
       return assertNever(action, 'hook');
   }
+}
+
+/** `cat` back into the file keeps its mode and owner. Several lines that follow one another are a person's to find. */
+function editCommand(
+  docker: string,
+  container: string,
+  path: string,
+  { line, with: other }: EditWork['replace'][number],
+): string {
+  const [before, after] = [[line].flat(), [other].flat()].map((all) => all.join('\n'));
+  const run = `${docker} run --rm --volumes-from ${quote(container)}`;
+  if (before === undefined || after === undefined || before.includes('\n'))
+    return `${run} -it "$HELPER" vi ${quote(path)}   # in place of ${JSON.stringify(before)} write ${JSON.stringify(after)}`;
+  const script =
+    `awk '$0 == ENVIRON["A"] { $0 = ENVIRON["B"] } 1' "$F" > "$F.new" && ` +
+    'cat "$F.new" > "$F" && rm "$F.new"';
+  const values = Object.entries({ F: path, A: before, B: after });
+  const env = values.map(([name, value]) => `-e ${quote(`${name}=${value}`)} `).join('');
+  return `${run} ${env}"$HELPER" sh -c ${quote(script)}   # the line must be there once; of a folder that is mounted to be read only, edit the file on the host`;
 }
 
 function variables(env: Readonly<Record<string, string>>): string {

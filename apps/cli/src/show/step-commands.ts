@@ -119,6 +119,8 @@ export function commandsOf(step: Step): string[] {
     case 'hook.http':
     case 'hook.job':
     case 'hook.remove-jobs':
+    case 'hook.edit':
+    case 'hook.forget-edits':
       return hookCommands(docker, step, action);
     default:
       return assertNever(action, 'action');

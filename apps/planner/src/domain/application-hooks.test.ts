@@ -228,4 +228,88 @@ describe('hooks of a whole application', () => {
     );
     expect(refusalOf({ after: [drain] })).toBe('planned');
   });
+
+  describe('an edit', () => {
+    const mounts = [
+      { source: '/srv/db', destination: '/etc/db', kind: 'bind' as const, writable: true },
+      { source: 'shop', destination: '/data', kind: 'volume' as const, writable: true },
+      { source: 'shop', destination: '/other', kind: 'volume' as const, writable: true },
+    ];
+    const edit = (name: string, more: object = {}) => ({
+      ...{ name, type: 'edit', path: '/etc/db/db.conf', instance: { component: 'db' } },
+      ...{ replace: [{ line: 'a=1', with: 'a=${LIFTLOCK_TO_VERSION}' }], ...more },
+    });
+    const plannedWith = (hooks: object, data?: object): ReturnType<typeof computePlan> => {
+      const { spec, ...rest } = given.application([given.web(), { ...given.db(), ...data }]);
+      const document = applicationDocument.parse({ ...rest, spec: { ...spec, hooks } });
+      const { observations } = given.input();
+      return computePlan(
+        given.input({
+          application: given.stored(document),
+          observations: observations.map((one) => ({
+            ...one,
+            containers: one.containers.map((seen) =>
+              seen.container === 'shop-db' ? { ...seen, mounts } : seen,
+            ),
+          })),
+        }),
+      );
+    };
+    const refusalOf = (...how: Parameters<typeof plannedWith>): string => {
+      const planned = plannedWith(...how);
+      return 'refused' in planned ? planned.refused.message : 'planned';
+    };
+
+    it('is put back before any instance goes back, and forgotten on every end', () => {
+      const undo = { type: 'http', url: 'http://ops.example.com/unpage' };
+      const planned = plannedWith({
+        before: [edit('one'), http('page', { undo }), edit('two')],
+        after: [edit('three')],
+      });
+      if ('refused' in planned) throw planned.refused;
+      const { before, undoAfter, onceBack } = planned.ok.applicationHooks ?? {};
+      expect(before?.[0]).toMatchObject({
+        ...{ action: 'hook.edit', repeatable: true, undo: 'inverse' },
+        input: { container: 'shop-db', recorded: true },
+      });
+      expect(before?.[0]?.input).not.toHaveProperty('containerId');
+      expect(undoAfter?.map(({ id }) => id)).toEqual([
+        ...['application/undo-after-three', 'application/undo-before-two'],
+        'application/undo-before-one',
+      ]);
+      expect(undoAfter?.at(-1)).toMatchObject({
+        when: ['application/before-one'],
+        input: { undoes: 'application/before-one', work: { replace: [{ line: 'a=2.0' }] } },
+      });
+      expect(onceBack?.map(({ id }) => id)).toEqual(['application/undo-before-page']);
+      const steps = ['one', 'two'].map((name) => `application/before-${name}`);
+      expect(
+        planned.ok.finalize.find(({ action }) => action === 'hook.forget-edits'),
+      ).toMatchObject({
+        id: 'finalize/application/db@host-a-forget-edits',
+        ...{ when: [...steps, 'application/after-three'] },
+        input: { steps: [...steps, 'application/after-three'] },
+      });
+    });
+
+    it('of what the restore would bring back edited is refused, by whichever path', () => {
+      const data = { data: { paths: ['/data/files'], consistency: 'stopped' } };
+      const [own, other] = ['/data/files/a.conf', '/other/files/a.conf'];
+      for (const path of [own, other])
+        expect(refusalOf({ before: [edit('one', { path })] }, data)).toContain(
+          `the hook one edits ${path}, which is among the data of db@host-a`,
+        );
+      expect(refusalOf({ before: [edit('one', { path: '/data/a.conf' })] }, data)).toBe('planned');
+      expect(refusalOf({ before: [edit('one', { path: own, undo: 'none' })] }, data)).toBe(
+        'planned',
+      );
+      expect(refusalOf({ after: [edit('one', { path: own })] }, data)).toBe('planned');
+    });
+
+    it('of what is on no mount is refused', () => {
+      expect(refusalOf({ onRollback: [{ ...edit('one', { path: '/srv/a' }) }] })).toContain(
+        'the hook one edits /srv/a of db@host-a, which is on no volume',
+      );
+    });
+  });
 });

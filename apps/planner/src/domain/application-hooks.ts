@@ -14,7 +14,14 @@ import type { HookImage } from './hook-images.js';
 import type { InstanceName } from './hook-works.js';
 import { instanceNamed, type Instance } from './instances.js';
 import type { LaneDraft } from './lane-draft.js';
-import { describeHook, tryingOf, withVersions } from './lane-hooks.js';
+import { editBack, isAmongData, refuseMisplacedEdit } from './edit-hooks.js';
+import {
+  describeHook,
+  isIrreversible,
+  isUndoneEdit,
+  tryingOf,
+  withVersions,
+} from './lane-hooks.js';
 import { pointerOf, type Problems } from './problems.js';
 import type { StepMaker } from './step-maker.js';
 import type { Survey } from './survey.js';
@@ -27,7 +34,7 @@ type Moment = 'before' | 'after' | 'onRollback';
 export interface HookedUpgrade {
   readonly application: ApplicationDocument;
   readonly instances: readonly Instance[];
-  readonly seen: Pick<Survey, 'observed'>;
+  readonly seen: Pick<Survey, 'observed' | 'seen'>;
   readonly lanes: readonly LaneDraft[];
   /** Of its jobs that name one. */
   readonly jobImages: readonly HookImage[];
@@ -37,10 +44,13 @@ export interface HookedUpgrade {
 }
 
 /** A job, and the forward steps of which one has begun when there may be something of it. */
-interface PlacedJob {
+interface PlacedJob extends PlacedStep {
+  readonly when: readonly string[];
+}
+
+interface PlacedStep {
   readonly id: string;
   readonly instance: Instance;
-  readonly when: readonly string[];
 }
 
 /** The steps of the hooks that an application has for the whole of an upgrade, forward and back. Http calls are made from the site of its first instance. */
@@ -65,9 +75,11 @@ export class ApplicationHookPlanner {
         ...this.undoOf('after', after),
         // no data is restored beside one that was not waited for
         ...this.removals('remove-undo-jobs', this.jobsOfUndo('after')),
+        // before an old version starts and reads them again
+        ...this.undoOf('before', before, (hook) => hook.type === 'edit'),
       ],
       onceBack: [
-        ...this.undoOf('before', before),
+        ...this.undoOf('before', before, (hook) => hook.type !== 'edit'),
         ...onRollback.map((hook, index) => {
           const id = backIdOf(hook);
           const title = `On the way back, ${hook.name}: ${describeHook(hook)}`;
@@ -77,7 +89,7 @@ export class ApplicationHookPlanner {
     };
   }
 
-  /** What jobs left behind, of the way forward and of the way back: on every end, where one had begun. */
+  /** What jobs left behind, of the way forward and of the way back, and what was written down of edits: on every end, where one had begun. */
   finalize(): Plan['finalize'] {
     const jobs = [
       ...this.jobsOfWay(),
@@ -85,10 +97,15 @@ export class ApplicationHookPlanner {
       ...this.jobsOfUndo('before'),
       ...this.jobsOnRollback(),
     ];
-    return byInstance(jobs).map(([instance, steps]) => ({
+    const removed = byInstance(jobs).map(([instance, steps]) => ({
       ...this.removeJobs(`finalize/application/${instance.id}-remove-jobs`, instance, steps),
       when: steps,
     }));
+    const forgotten = byInstance(this.edits()).map(([instance, steps]) => ({
+      ...this.forgetEdits(`finalize/application/${instance.id}-forget-edits`, instance, steps),
+      when: steps,
+    }));
+    return [...removed, ...forgotten];
   }
 
   /** A command needs a container that runs; on the way back it is left out where there was none. */
@@ -105,13 +122,38 @@ export class ApplicationHookPlanner {
     };
     before.forEach((hook, index) => refuse('before', hook, index));
     after.forEach((hook, index) => refuse('after', hook, index));
+    this.refuseImpossibleEdits(problems);
+  }
+
+  private refuseImpossibleEdits(problems: Problems): void {
+    const { before = [], after = [], onRollback = [] } = this.upgrade.application.spec.hooks ?? {};
+    for (const [moment, hooks] of Object.entries({ before, after, onRollback }))
+      for (const [index, hook] of hooks.entries()) {
+        if (hook.type !== 'edit') continue;
+        const instance = this.instanceOf(hook.instance);
+        const pointer = this.pointer(moment as Moment, index);
+        const edit = withVersions(hook, this.upgrade);
+        const at = this.upgrade.seen.seen.get(instance.target.name)?.observation;
+        const container = at?.containers.find((one) => one.container === instance.container);
+        // one that was not found is among the problems
+        if (container === undefined) continue;
+        refuseMisplacedEdit(edit, instance, container, pointer, problems);
+        const isRestored =
+          this.isUpgraded(instance.id) && isAmongData(edit.path, instance, container);
+        if (moment === 'before' && isUndoneEdit(hook) && isRestored)
+          problems.add(
+            'unplannable',
+            pointer,
+            `the hook ${hook.name} edits ${edit.path}, which is among the data of ${instance.id}: on the way back the restore would bring the edited file after it was put back; let it be a hook of the component ${instance.component.name}`,
+          );
+      }
   }
 
   warnings(): string[] {
     const { metadata, spec } = this.upgrade.application;
     const { before = [], after = [] } = spec.hooks ?? {};
     const irreversible = [...before, ...after]
-      .filter((hook) => hook.irreversible === true)
+      .filter(isIrreversible)
       .map(
         ({ name }) =>
           `${name} of ${metadata.name} cannot be undone: once it has begun, the upgrade only goes forward`,
@@ -135,14 +177,18 @@ export class ApplicationHookPlanner {
   }
 
   /** What came last is undone first. */
-  private undoOf(moment: 'before' | 'after', hooks: readonly UpgradeHook[]): ApplicationBackStep[] {
+  private undoOf(
+    moment: 'before' | 'after',
+    hooks: readonly UpgradeHook[],
+    which: (hook: UpgradeHook) => boolean = () => true,
+  ): ApplicationBackStep[] {
     return hooks
       .map((hook, index): ApplicationBackStep[] => {
-        const { undo } = hook;
-        if (undo === undefined || undo === 'none') return [];
+        if (hook.undo === undefined || hook.undo === 'none' || !which(hook)) return [];
+        const undo = hook.type === 'edit' ? editBack(hook) : hook.undo;
         const title = `Undo ${hook.name}: ${describeHook(undo)}`;
-        const id = undoIdOf(moment, hook);
-        return [{ ...this.step(id, title, undo, moment, index, true), when: [idOf(moment, hook)] }];
+        const [id, undoes] = [undoIdOf(moment, hook), idOf(moment, hook)];
+        return [{ ...this.step(id, title, undo, moment, index, undoes), when: [undoes] }];
       })
       .toReversed()
       .flat();
@@ -176,6 +222,16 @@ export class ApplicationHookPlanner {
     });
   }
 
+  private edits(): PlacedStep[] {
+    const { before = [], after = [] } = this.upgrade.application.spec.hooks ?? {};
+    const of = (moment: 'before' | 'after', hooks: readonly UpgradeHook[]): PlacedStep[] =>
+      hooks.flatMap((hook) => {
+        if (hook.type !== 'edit' || !isUndoneEdit(hook)) return [];
+        return [{ id: idOf(moment, hook), instance: this.instanceOf(hook.instance) }];
+      });
+    return [...of('before', before), ...of('after', after)];
+  }
+
   private removals(name: string, jobs: readonly PlacedJob[]): ApplicationBackStep[] {
     return byInstance(jobs).map(([instance, steps]) => ({
       ...this.removeJobs(`application/${name}-${instance.id}`, instance, steps),
@@ -194,13 +250,24 @@ export class ApplicationHookPlanner {
     return this.maker.make('hook.remove-jobs', about, { container, steps: [...steps] });
   }
 
+  private forgetEdits(id: string, instance: Instance, steps: readonly string[]): Step {
+    const { metadata } = this.upgrade.application;
+    const { target, component, container } = instance;
+    const about = {
+      ...{ id, title: `Forget what edits of ${metadata.name} replaced at ${instance.id}`, target },
+      component: component.name,
+      pointer: pointerOf('applications', metadata.name, 'spec', 'hooks'),
+    };
+    return this.maker.make('hook.forget-edits', about, { container, steps: [...steps] });
+  }
+
   private step(
     id: string,
     title: string,
     hook: AnyHook,
     moment: Moment,
     index: number,
-    isUndo = false,
+    undoes?: string,
   ): Step {
     const about = { id, title, pointer: this.pointer(moment, index), ...tryingOf(hook) };
     switch (hook.type) {
@@ -214,7 +281,11 @@ export class ApplicationHookPlanner {
         const work = withVersions({ type, command, env, user, exitCode }, this.upgrade);
         const { target, component, container } = this.instanceOf(hook.instance);
         // its image is left open: on the way back over several hops it may be that of any of them
-        const input = { container, work, onlyWhileRunning: isUndo || moment === 'onRollback' };
+        const input = {
+          container,
+          work,
+          onlyWhileRunning: undoes !== undefined || moment === 'onRollback',
+        };
         const place = { ...about, target, component: component.name };
         return this.maker.make('hook.command', place, input);
       }
@@ -226,9 +297,17 @@ export class ApplicationHookPlanner {
         );
         const instance = this.instanceOf(hook.instance);
         const { target, component, container } = instance;
-        const beside = moment === 'after' && !isUndo ? this.upgradedImageOf(instance) : {};
+        const beside =
+          moment === 'after' && undoes === undefined ? this.upgradedImageOf(instance) : {};
         const input = { container, ...beside, image: this.imageOf(instance, image), work };
         return this.maker.make('hook.job', { ...about, target, component: component.name }, input);
+      }
+      case 'edit': {
+        const { type, path, replace } = hook;
+        const work = withVersions({ type, path, replace }, this.upgrade);
+        const { target, component, container } = this.instanceOf(hook.instance);
+        const input = { container, work, recorded: isUndoneEdit(hook), undoes };
+        return this.maker.make('hook.edit', { ...about, target, component: component.name }, input);
       }
       default:
         return assertNever(hook, 'hook');
@@ -294,8 +373,8 @@ function backIdOf({ name }: Named): string {
   return `application/on-rollback-${name}`;
 }
 
-/** The steps that jobs beside one instance are: they are removed where they ran. */
-function byInstance(jobs: readonly PlacedJob[]): Array<[instance: Instance, steps: string[]]> {
+/** The steps that jobs beside one instance, or edits of its files, are: what they left is removed where they ran. */
+function byInstance(jobs: readonly PlacedStep[]): Array<[instance: Instance, steps: string[]]> {
   const groups = Map.groupBy(jobs, ({ instance }) => instance);
   return [...groups].map(([instance, all]) => [instance, all.map(({ id }) => id)]);
 }

@@ -72,25 +72,38 @@ export function refuseMisplacedFiles(
   { mounts }: SeenContainer,
   problems: Problems,
 ): void {
-  const kept = mounts
-    .map(({ kind, destination }) => ({ kind, destination: posix.normalize(destination) }))
-    .toSorted((a, b) => b.destination.length - a.destination.length);
   for (const [index, { path }] of instance.component.files.entries()) {
-    // the longest first: a mount within another hides what lies below it
-    const holder = kept.find(({ destination }) => isBelow(path, destination));
-    const isMountPoint = kept.some(({ destination }) => destination === path);
-    if (holder !== undefined && holder.kind !== 'other' && !isMountPoint) continue;
-    const places = kept.filter(({ kind }) => kind !== 'other').map((one) => one.destination);
+    const problem = placeProblem(path, mounts);
+    if (problem === undefined) continue;
     problems.add(
       'unplannable',
       instance.pointer,
       `the file ${path} (spec.components ${instance.component.name}${pointerOf('files', index)}) of ${instance.id} ` +
-        (isMountPoint
-          ? 'is itself a mount point of the container'
-          : 'is on no volume and no folder of the host') +
-        `, so that it cannot be written before the container starts: put it below one of ${places.toSorted().join(', ') || '(it has none)'}`,
+        `${problem.why}, so that it cannot be written before the container starts: put it below one of ${problem.places}`,
     );
   }
+}
+
+/** Why a helper that has a container's volumes and folders of the host can put no file at a path; undefined where it can. */
+export function placeProblem(
+  path: string,
+  mounts: SeenContainer['mounts'],
+): { readonly why: string; readonly isMountPoint: boolean; readonly places: string } | undefined {
+  const kept = mounts
+    .map(({ kind, destination }) => ({ kind, destination: posix.normalize(destination) }))
+    .toSorted((a, b) => b.destination.length - a.destination.length);
+  // the longest first: a mount within another hides what lies below it
+  const holder = kept.find(({ destination }) => isBelow(path, destination));
+  const isMountPoint = kept.some(({ destination }) => destination === path);
+  if (holder !== undefined && holder.kind !== 'other' && !isMountPoint) return undefined;
+  const places = kept.filter(({ kind }) => kind !== 'other').map((one) => one.destination);
+  return {
+    isMountPoint,
+    why: isMountPoint
+      ? 'is itself a mount point of the container'
+      : 'is on no volume and no folder of the host',
+    places: places.toSorted().join(', ') || '(it has none)',
+  };
 }
 
 function isBelow(path: string, folder: string): boolean {

@@ -71,7 +71,7 @@ export function refuseHooksOfLeftOut(
     problems.add(
       'unplannable',
       `${pointerOf('applications', metadata.name, 'spec')}${pointer}`,
-      `the hook ${name} of ${metadata.name} is a ${work.type} at ${out.id}, which is to be left out: ` +
+      `the hook ${name} of ${metadata.name} is ${work.type === 'edit' ? 'an' : 'a'} ${work.type} at ${out.id}, which is to be left out: ` +
         'let it take part, or let the hook be of another instance',
     );
   }

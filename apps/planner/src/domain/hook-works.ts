@@ -18,7 +18,7 @@ interface Named extends Work {
 }
 
 interface Reversible extends Named {
-  readonly undo?: Work | 'none' | undefined;
+  readonly undo?: Work | 'back' | 'none' | undefined;
 }
 
 interface Declared {

@@ -1,4 +1,4 @@
-import type { ApplicationDocument, Hook, HookWork } from '#contracts';
+import type { ApplicationDocument } from '#contracts';
 import { worksOf, type InstanceName } from './hook-works.js';
 import type { ComponentSpec } from './planning-documents.js';
 
@@ -35,9 +35,4 @@ export function applicationJobImageNames({
     if (!found.has(key)) found.set(key, { pointer, reference, instance });
   }
   return [...found.values()];
-}
-
-/** The hook that takes this one back, where there is one. */
-export function undoHook(hook: Hook): HookWork | undefined {
-  return hook.undo === undefined || hook.undo === 'none' ? undefined : hook.undo;
 }

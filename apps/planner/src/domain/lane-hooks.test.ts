@@ -23,7 +23,21 @@ const HOOKS = {
   onRollback: [{ name: 'tell', type: 'http', url: 'http://chat/', body: 'back' }],
 } as const;
 
-const withHooks = (hooks: unknown, more: { running?: boolean } = {}) => {
+const MOUNTS = [
+  ...[
+    { source: '/srv/web', destination: '/etc/web', kind: 'bind' as const, writable: false },
+    { source: '/srv/one', destination: '/etc/web/one', kind: 'bind' as const, writable: true },
+  ],
+];
+const edit = (name: string, more: object = {}) => ({
+  ...{ name, type: 'edit', path: '/etc/web/settings.conf' },
+  ...{
+    replace: [{ line: 'version=${LIFTLOCK_FROM_VERSION}', with: 'version=${LIFTLOCK_TO_VERSION}' }],
+  },
+  ...more,
+});
+
+const withHooks = (hooks: unknown, more: { running?: boolean; mounts?: typeof MOUNTS } = {}) => {
   const web = { ...given.web({ targets: ['host-b'] }), hooks: hooksSchema.parse(hooks) };
   const images = ['web:2.0', 'db:2.0', 'web:1.0', 'db:1.0', JOB].map(given.present);
   return computePlan(
@@ -37,7 +51,10 @@ const withHooks = (hooks: unknown, more: { running?: boolean } = {}) => {
   );
 };
 
-function planOf(hooks: unknown = HOOKS, more: { running?: boolean } = {}): Plan {
+function planOf(
+  hooks: unknown = HOOKS,
+  more: { running?: boolean; mounts?: typeof MOUNTS } = {},
+): Plan {
   const planned = withHooks(hooks, more);
   if ('refused' in planned) throw planned.refused;
   return planned.ok;
@@ -167,6 +184,76 @@ describe('hooks', () => {
       'the hook flush is a command in web@host-b, which does not run',
     );
   });
+});
+
+describe('an edit', () => {
+  const edits = {
+    before: [edit('raise'), HOOKS.before[0], edit('once', { undo: 'none' })],
+    after: [edit('publish')],
+    onRollback: [edit('note')],
+  };
+  const short2 = (id: string): string => short(id).replace(/^\d+-/, '');
+
+  it('of before is put back between the restore and the start of the old version, others when that is well', () => {
+    const plan = planOf(edits, { mounts: MOUNTS });
+    const back = backOf(plan);
+    expect(back.map(({ id }) => short2(id))).toEqual([
+      ...['undo-publish', 'stop-new', 'restore', 'undo-raise', 'restore-old', 'check-old'],
+      ...['undo-drain', 'on-rollback-note', 'remove-new'],
+    ]);
+    const of = (name: string) => back.find(({ id }) => short2(id) === name);
+    expect(of('undo-raise')?.after).toEqual(
+      expect.arrayContaining([of('stop-new')?.id, of('restore')?.id]),
+    );
+    expect(of('restore-old')?.after).toContain(of('undo-raise')?.id);
+    // its hook may have begun where nothing was stopped yet
+    expect(of('undo-raise')?.when.map(short)).toEqual(['before-raise']);
+    expect(of('undo-raise')).toMatchObject({ destinationOnly: false, undo: 'none_needed' });
+  });
+
+  it('says what it replaces, is written down where it is put back, and may always be made again', () => {
+    const plan = planOf(edits, { mounts: MOUNTS });
+    const [raise] = laneOf(plan).steps;
+    expect(raise).toMatchObject({
+      title: 'Before web@host-b, raise: edit /etc/web/settings.conf: version=1.0 --> version=2.0',
+      ...{ action: 'hook.edit', undo: 'inverse', observable: true, repeatable: true },
+      input: {
+        ...{ container: 'web', containerId: given.container('web', 'web:1.0').containerId },
+        ...{ recorded: true, work: { replace: [{ line: 'version=1.0', with: 'version=2.0' }] } },
+      },
+    });
+    const inputs = laneOf(plan).steps.map(({ id, input }) => [short(id), input['recorded']]);
+    expect(inputs).toContainEqual(['before-once', false]);
+    const undo = backOf(plan).find(({ id }) => id.endsWith('undo-raise'));
+    expect(undo?.input).toMatchObject({
+      ...{ recorded: false, undoes: raise?.id },
+      work: { replace: [{ line: 'version=2.0', with: 'version=1.0' }] },
+    });
+    const note = backOf(plan).find(({ id }) => id.endsWith('on-rollback-note'));
+    expect(note?.input).toMatchObject({ recorded: false });
+    expect(plan.finalize.find(({ action }) => action === 'hook.forget-edits')).toMatchObject({
+      ...{ lane: laneOf(plan).id },
+      input: { steps: [raise?.id, `${laneOf(plan).id}/after-publish`] },
+    });
+  });
+
+  it.each([
+    [
+      '/srv/settings.conf',
+      'on no volume and no folder of the host: edit a file below one of /etc/web, /etc/web/one',
+    ],
+    ['/etc/web/one', 'is itself a mount point of the container'],
+  ])(
+    'of what no other container sees, or what cannot be replaced at once, is refused: %s',
+    (path, why) => {
+      for (const moment of ['before', 'after', 'onRollback']) {
+        const planned = withHooks({ [moment]: [edit('raise', { path })] }, { mounts: MOUNTS });
+        const message = 'refused' in planned ? planned.refused.message : 'planned';
+        expect(message).toContain(`the hook raise edits ${path} of web@host-b, which`);
+        expect(message).toContain(why);
+      }
+    },
+  );
 });
 
 describe('a hook in a document', () => {

@@ -1,6 +1,6 @@
 import { assertNever, inTexts } from '#kernel';
 import type { Hook, HookWork, RollbackHook, Step } from '#contracts';
-import { undoHook } from './job-images.js';
+import { describeEdit, editBack, refuseMisplacedEdit } from './edit-hooks.js';
 import type { ImageKey, SeenContainer, WantedImage } from './wanted-image.js';
 import type { Instance } from './instances.js';
 import type { Problems } from './problems.js';
@@ -8,7 +8,9 @@ import type { StepAbout, StepMaker } from './step-maker.js';
 
 interface HookSubject {
   readonly instance: Instance;
-  readonly container: Pick<SeenContainer, 'container' | 'running'>;
+  readonly container: Pick<SeenContainer, 'container' | 'running' | 'mounts'> & {
+    readonly containerId: string;
+  };
   readonly from: string;
   readonly to: string;
   readonly image: WantedImage;
@@ -59,6 +61,12 @@ export class LaneHooks {
     return this.planUndo(add, 'after', after, ids, this.subject.newImage);
   }
 
+  /** Between the restore, which brings what was edited, and the start of the old version, which reads it again. */
+  planUndoOfEdits(add: AddStep, after: readonly string[]): string[] {
+    const edits = this.declared.before.filter(isEdit);
+    return this.planUndo(add, 'before', edits, after, this.subject.oldImage).slice(after.length);
+  }
+
   /**
    * When the old version was verified: first what was done before it was stopped is undone, then what is only for the way back. Planned after
    * `planUndoOfAfter`, whose jobs are removed here, too.
@@ -68,7 +76,8 @@ export class LaneHooks {
   planOnceBack(add: AddStep, when: readonly string[], after: readonly string[]): string[] {
     const { instance, oldImage } = this.subject;
     const { before, onRollback } = this.declared;
-    const undone = this.planUndo(add, 'before', before, after, oldImage).slice(after.length);
+    const others = before.filter((hook) => !isEdit(hook));
+    const undone = this.planUndo(add, 'before', others, after, oldImage).slice(after.length);
     const ids = [...undone];
     for (const hook of onRollback) {
       // what did not run before does not run now
@@ -91,12 +100,16 @@ export class LaneHooks {
     for (const one of when) this.backJobs.when.add(one);
   }
 
-  /** What jobs left behind. */
+  /** What jobs left behind, and what was written down of edits. */
   finalize(hop: number): Step[] {
     const { before, after } = this.declared;
     const jobs = [...this.jobsOf('before', before), ...this.jobsOf('after', after)];
-    if (jobs.length === 0) return [];
-    return [this.removeJobs(`finalize/${this.subject.instance.id}/${hop}-remove-jobs`, jobs)];
+    const edits = [...this.editsOf('before', before), ...this.editsOf('after', after)];
+    const place = `finalize/${this.subject.instance.id}/${hop}`;
+    return [
+      ...(jobs.length === 0 ? [] : [this.removeJobs(`${place}-remove-jobs`, jobs)]),
+      ...(edits.length === 0 ? [] : [this.forgetEdits(`${place}-forget-edits`, edits)]),
+    ];
   }
 
   private get declared(): { before: Hook[]; after: Hook[]; onRollback: RollbackHook[] } {
@@ -105,6 +118,10 @@ export class LaneHooks {
 
   private jobsOf(moment: string, hooks: readonly Hook[]): string[] {
     return hooks.filter(({ type }) => type === 'job').map((hook) => this.idOf(moment, hook));
+  }
+
+  private editsOf(moment: string, hooks: readonly Hook[]): string[] {
+    return hooks.filter(isUndoneEdit).map((hook) => this.idOf(moment, hook));
   }
 
   private idOf(moment: string, { name }: Hook): string {
@@ -131,8 +148,9 @@ export class LaneHooks {
       const undo = undoHook(hook);
       if (undo === undefined) continue;
       const title = `Undo ${hook.name} of ${this.subject.instance.id}: ${describeHook(undo)}`;
-      const step = (id: string): Step => this.step(id, title, undo, image, true);
-      const when = [this.idOf(moment, hook)];
+      const undoes = this.idOf(moment, hook);
+      const step = (id: string): Step => this.step(id, title, undo, image, undoes);
+      const when = [undoes];
       const id = add(`undo-${hook.name}`, step, when, [...ids], false);
       ids.push(id);
       this.noteBackJob(undo, id, when);
@@ -140,9 +158,10 @@ export class LaneHooks {
     return ids;
   }
 
-  private step(id: string, title: string, hook: AnyHook, image: ImageKey, isUndo = false): Step {
+  /** @param undoes the step that it takes back, where it does */
+  private step(id: string, title: string, hook: AnyHook, image: ImageKey, undoes?: string): Step {
     const { instance, container: seen } = this.subject;
-    const { container } = seen;
+    const { container, containerId } = seen;
     const about = {
       ...{ id, title, target: instance.target, component: instance.component.name },
       pointer: instance.pointer,
@@ -152,7 +171,7 @@ export class LaneHooks {
       case 'command': {
         const { type, command, env, user, exitCode } = hook;
         const work = this.told({ type, command, env, user, exitCode });
-        const input = { container, ...image, work, onlyWhileRunning: isUndo };
+        const input = { container, ...image, work, onlyWhileRunning: undoes !== undefined };
         return this.maker.make('hook.command', about, input);
       }
       case 'http': {
@@ -167,6 +186,13 @@ export class LaneHooks {
         const { identity } = own ?? this.subject.image;
         return this.maker.make('hook.job', about, { container, ...image, image: identity, work });
       }
+      case 'edit': {
+        const { type, path, replace } = hook;
+        const work = this.told({ type, path, replace });
+        // whichever container has the name by then: its volumes and folders are those of the one that the lane begins with
+        const input = { container, containerId, work, recorded: isUndoneEdit(hook) };
+        return this.maker.make('hook.edit', about, { ...input, undoes });
+      }
       default:
         return assertNever(hook, 'hook');
     }
@@ -180,6 +206,16 @@ export class LaneHooks {
     };
     const input = { container: container.container, steps: [...steps] };
     return this.maker.make('hook.remove-jobs', about, input);
+  }
+
+  private forgetEdits(id: string, steps: readonly string[]): Step {
+    const { instance, container } = this.subject;
+    const about = {
+      ...{ id, title: `Forget what edits of ${instance.id} replaced`, target: instance.target },
+      ...{ component: instance.component.name, pointer: instance.pointer },
+    };
+    const input = { container: container.container, steps: [...steps] };
+    return this.maker.make('hook.forget-edits', about, input);
   }
 
   private told<W extends object>(work: W): W {
@@ -205,14 +241,14 @@ export function tryingOf(
   return {
     timeoutSeconds: hook.timeoutSeconds,
     undo: undoOf(hook),
-    repeatable: hook.repeatable ?? isIdempotent(hook),
+    repeatable: ('repeatable' in hook ? hook.repeatable : undefined) ?? isIdempotent(hook),
     retry: { maxAttempts: hook.retries + 1, backoffSeconds: 1, maxBackoffSeconds: 30 },
   };
 }
 
 function undoOf(hook: AnyHook): Step['undo'] {
   if (!('undo' in hook) && !('irreversible' in hook)) return 'none_needed';
-  if ('irreversible' in hook && hook.irreversible === true) return 'irreversible';
+  if (isIrreversible(hook)) return 'irreversible';
   return 'undo' in hook && hook.undo !== 'none' ? 'inverse' : 'none_needed';
 }
 
@@ -220,7 +256,22 @@ function undoOf(hook: AnyHook): Step['undo'] {
 const IDEMPOTENT: readonly string[] = ['GET', 'HEAD', 'PUT', 'DELETE'];
 
 function isIdempotent(hook: AnyHook): boolean {
-  return hook.type === 'http' && IDEMPOTENT.includes(hook.method);
+  return hook.type === 'edit' || (hook.type === 'http' && IDEMPOTENT.includes(hook.method));
+}
+
+function isEdit({ type }: { readonly type: string }): boolean {
+  return type === 'edit';
+}
+
+/** One that knows its way back, and goes it. */
+export function isUndoneEdit(hook: { readonly type: string; readonly undo?: unknown }): boolean {
+  return isEdit(hook) && hook.undo === 'back';
+}
+
+/** The hook that takes this one back, where there is one. */
+function undoHook(hook: Hook): AnyHook | undefined {
+  if (hook.undo === undefined || hook.undo === 'none') return undefined;
+  return hook.type === 'edit' ? editBack(hook) : hook.undo;
 }
 
 /** What a person reads: never a header's or a variable's value. */
@@ -232,16 +283,25 @@ export function describeHook(hook: AnyHook): string {
       return `${hook.method} ${hook.url}`;
     case 'job':
       return `job ${[hook.image, ...(hook.command ?? [])].filter((one) => one !== undefined).join(' ')}`.trim();
+    case 'edit':
+      return describeEdit(hook);
     default:
       return assertNever(hook, 'hook');
   }
 }
 
-/** A command needs a container that runs. */
+/** A command needs a container that runs, and an edit a file that other containers see, too. */
 export function refuseImpossibleHooks(
-  { instance, container }: Pick<HookSubject, 'instance' | 'container'>,
+  subject: Pick<HookSubject, 'instance' | 'container' | 'from' | 'to'>,
   problems: Problems,
 ): void {
+  const { instance, container } = subject;
+  const { before = [], after = [], onRollback = [] } = instance.component.hooks ?? {};
+  for (const hook of [...before, ...after, ...onRollback]) {
+    if (hook.type !== 'edit') continue;
+    const edit = withVersions(hook, subject);
+    refuseMisplacedEdit(edit, instance, container, instance.pointer, problems);
+  }
   const [first] = instance.component.hooks?.before.filter(({ type }) => type === 'command') ?? [];
   if (first === undefined || container.running) return;
   problems.add(
@@ -251,11 +311,15 @@ export function refuseImpossibleHooks(
   );
 }
 
+export function isIrreversible(hook: object): boolean {
+  return 'irreversible' in hook && hook.irreversible === true;
+}
+
 /** What a person should know of the hooks before agreeing. */
 export function hookWarnings(instance: Instance): string[] {
   const { before = [], after = [] } = instance.component.hooks ?? {};
   return [...before, ...after]
-    .filter(({ irreversible }) => irreversible === true)
+    .filter(isIrreversible)
     .map(
       ({ name }) =>
         `${name} of ${instance.component.name} cannot be undone: once it has begun, the upgrade only goes forward`,

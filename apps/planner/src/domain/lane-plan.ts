@@ -155,7 +155,7 @@ export class LanePlanner {
     }
   }
 
-  /** Stop the new → restore, if the new one ever ran → start the old → verify the old → remove the new. */
+  /** Stop the new → restore, if the new one ever ran → put back what was edited → start the old → verify the old → remove the new. */
   compensation(): CompensationStep[] {
     const { instance, container } = this.subject;
     const [stop, replace] = [this.forwardId('stop'), this.replace];
@@ -197,6 +197,7 @@ export class LanePlanner {
         this.step(id, 'data.restore', `Bring back the data of ${instance.id}`, this.data());
       before.push(add('restore', restore, [replace], [...before], true));
     }
+    before.push(...hooks.planUndoOfEdits(add, before));
     const restoreOld = (id: string): Step =>
       this.step(
         id,

@@ -18,7 +18,7 @@ interface DataPlace {
   readonly source: string;
 }
 
-const isWithin = (path: string, folder: string): boolean =>
+export const isWithin = (path: string, folder: string): boolean =>
   path === folder || path.startsWith(folder.endsWith('/') ? folder : `${folder}/`);
 
 /** The places of a path inside a container: of the mount that it lies on, and of those below it. */

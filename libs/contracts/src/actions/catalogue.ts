@@ -222,6 +222,28 @@ export const ACTIONS = {
     retry: never,
     observable: true,
   }),
+  /** It looks before it changes anything, and what it changed is written down. */
+  'hook.edit': action({
+    app: 'executor',
+    phase: 'execute',
+    input: hooks.hookEditInput,
+    output: hooks.hookOutput,
+    undo: 'inverse',
+    timeoutSeconds: 300,
+    retry: never,
+    observable: true,
+  }),
+  /** What was written down of edits is of no use once nothing takes them back. */
+  'hook.forget-edits': action({
+    app: 'executor',
+    phase: 'finalize',
+    input: hooks.forgetEditsInput,
+    output: hooks.hookOutput,
+    undo: 'none_needed',
+    timeoutSeconds: 300,
+    retry: often,
+    observable: true,
+  }),
   /** Running or not: nothing that a hook began goes on while its instance is taken back. */
   'hook.remove-jobs': action({
     app: 'executor',

@@ -8,15 +8,18 @@ const MOST_CONTENT = 32 * 1024;
 const isClean = (path: string): boolean => posix.normalize(path) === path && !path.endsWith('/');
 const owner = z.number().int().min(0).max(0xffff_fffe).default(0);
 
+/** Of a file inside a container. */
+export const plainPath = z
+  .string()
+  .max(1000)
+  .startsWith('/')
+  .regex(/^[^\p{Cc}]+$/u, 'must not hold control characters')
+  .refine(isClean, 'must be the plain path of a file: no `.`, `..`, `//`, and no / at its end');
+
 /** A file that is there only while an instance is upgraded. */
 export const ephemeralFile = z.strictObject({
   /** Absolute path inside the container, on one of its volumes or binds; its folder must be there. */
-  path: z
-    .string()
-    .max(1000)
-    .startsWith('/')
-    .regex(/^[^\p{Cc}]+$/u, 'must not hold control characters')
-    .refine(isClean, 'must be the plain path of a file: no `.`, `..`, `//`, and no / at its end'),
+  path: plainPath,
   /** Permissions, octal; default `0600`: its owner alone. */
   mode: z
     .string()

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { commandWork, hooks, httpWork, jobWork } from './hooks.js';
+import { commandWork, editWork, hooks, httpWork, jobWork, upgradeHooks } from './hooks.js';
 
 const SECRET = '${LIFTLOCK_SECRET_KEY}';
 const job = { type: 'job' };
@@ -12,6 +12,12 @@ test.each([
   ['the user of a job', jobWork, { ...job, user: SECRET }],
   ['the network of a job', jobWork, { ...job, network: `of-${SECRET}` }],
   ['the image of a job', jobWork, { ...job, image: `${SECRET}:1` }],
+  [
+    'the path of an edit',
+    editWork,
+    { type: 'edit', path: `/a/${SECRET}`, replace: [{ line: 'a', with: 'b' }] },
+  ],
+  ['a line', editWork, { type: 'edit', path: '/a', replace: [{ line: 'a', with: ['a', SECRET] }] }],
   ['a URL', httpWork, { ...http, url: `https://example.test/?key=${SECRET}` }],
 ])('a secret has no place where others see it: %s', (_where, work, given) => {
   const { error } = work.safeParse(given);
@@ -41,4 +47,40 @@ test.each([
 ])('a body that is never sent is refused in %s', (_where, given, path) => {
   const { error } = hooks.safeParse(given);
   expect(error?.issues).toMatchObject([{ path }]);
+});
+
+const edit = { type: 'edit', path: '/etc/web/settings.conf' };
+const raise = { line: 'format=1', with: 'format=2' };
+test.each([
+  ['nothing to replace', {}, 'replace'],
+  ['no edit', { replace: [] }, 'replace'],
+  ['too many', { replace: Array(51).fill(raise) }, 'replace'],
+  ['a relative path', { path: 'settings.conf', replace: [raise] }, 'path'],
+  ['a path that is not plain', { path: '/etc/../web', replace: [raise] }, 'plain path of a file'],
+  ['two lines as one', { replace: [{ line: 'a\nb', with: 'c' }] }, 'must be one line'],
+  ['a line end of Windows', { replace: [{ line: 'a', with: 'b\r' }] }, 'must be one line'],
+  ['no line', { replace: [{ line: 'a', with: [] }] }, 'with'],
+  ['empty lines alone', { replace: [{ line: '', with: 'a' }] }, 'more than empty lines'],
+  ['what changes nothing', { replace: [{ line: ['a'], with: 'a' }] }, 'changes nothing'],
+  ['a number', { replace: [{ line: 1, with: 'a' }] }, 'must be a line, or a list of lines'],
+  ['another hook as its undo', { replace: [raise], undo: command }, 'undo'],
+  ['no way back', { replace: [raise], irreversible: true }, 'irreversible'],
+  ['that it may not be repeated', { replace: [raise], repeatable: false }, 'repeatable'],
+])('an edit with %s is refused', (_what, more, told) => {
+  const { error } = hooks.safeParse({ before: [{ name: 'raise', ...edit, ...more }] });
+  expect(JSON.stringify(error?.issues)).toContain(told);
+});
+
+test('an edit knows its own way back, and one of the whole application names its instance', () => {
+  const raised = { name: 'raise', ...edit, replace: [{ line: 'a\tb', with: ['', 'a'] }] };
+  const { before, onRollback } = hooks.parse({ before: [raised], onRollback: [raised] });
+  expect(before).toMatchObject([{ undo: 'back', timeoutSeconds: 300, retries: 0 }]);
+  expect(onRollback[0]).not.toHaveProperty('undo');
+  const instance = { component: 'web' };
+  expect(upgradeHooks.safeParse({ after: [{ ...raised, instance, undo: 'none' }] }).success).toBe(
+    true,
+  );
+  expect(JSON.stringify(upgradeHooks.safeParse({ after: [raised] }).error?.issues)).toContain(
+    'instance',
+  );
 });

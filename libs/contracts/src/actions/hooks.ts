@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { name, sha256, stepId } from '../names.js';
 import { textWithSecrets } from '../secret-references.js';
+import { plainPath } from './files.js';
 import { imageIdentity } from './inputs.js';
 
 const namesNoSecret = (text: string): boolean => !/\$\{\s*LIFTLOCK_SECRET/i.test(text);
@@ -62,7 +63,43 @@ export const jobWork = z.strictObject({
   volumesFrom: z.boolean().default(false),
 });
 
-const timing = {
+/** A line of a text file, without its end. */
+const line = z
+  .string()
+  .max(4_000)
+  .regex(/^(?:\t|[^\p{Cc}])*$/u, 'must be one line, without control characters')
+  .refine(
+    namesNoSecret,
+    'must not name a secret: a file with one is among the component’s `files`',
+  );
+const lines = z
+  .union([line, z.array(line).min(1).max(100)], { error: 'must be a line, or a list of lines' })
+  .refine((some) => [some].flat().some((one) => one !== ''), 'must hold more than empty lines');
+
+export const editWork = z.strictObject({
+  type: z.literal('edit'),
+  /** Absolute path inside the container, on one of its volumes or bound folders; of a text file of at most 1 MiB. */
+  path: plainPath.refine(namesNoSecret, 'must not name a secret'),
+  /** All of them are made at once, or none. */
+  replace: z
+    .array(
+      z
+        .strictObject({
+          /** A whole line, or lines that follow one another. They must be there exactly once. */
+          line: lines,
+          /** What stands in their place afterwards. It, too, is never empty: by it the place is found on the way back. */
+          with: lines,
+        })
+        .refine(
+          (one) => [one.line].flat().join('\n') !== [one.with].flat().join('\n'),
+          'changes nothing',
+        ),
+    )
+    .min(1)
+    .max(50),
+});
+
+const trying = {
   /** Seconds that one try may take; default 300. */
   timeoutSeconds: z
     .number()
@@ -71,6 +108,10 @@ const timing = {
     .default(300),
   /** Further tries after one that failed; default 0. */
   retries: z.number().int().min(0).max(20).default(0),
+};
+
+const timing = {
+  ...trying,
   /**
    * Whether it may run again when nobody can tell whether it ran, since the executor died under it; else a person is asked. Default: of
    * HTTP methods that are idempotent (RFC 9110, 9.2.2) yes, of others and of commands no. A job is found again by its labels.
@@ -78,11 +119,11 @@ const timing = {
   repeatable: z.boolean().optional(),
 };
 
-type Work = z.infer<typeof commandWork> | z.infer<typeof httpWork> | z.infer<typeof jobWork>;
+type Work = { readonly type: string } | z.infer<typeof httpWork>;
 
 /** A body of these has no meaning (RFC 9110, 9.3.1 and 9.3.2), and no client sends it. */
 const sendsItsBody = (work: Work): boolean =>
-  !(work.type === 'http' && work.body !== undefined && /^(GET|HEAD)$/.test(work.method));
+  !('body' in work && work.body !== undefined && /^(GET|HEAD)$/.test(work.method));
 const SENDS_NO_BODY = { path: ['body'], error: 'is never sent with GET or HEAD' };
 
 const saysItsWayBack = (one: { readonly undo?: unknown; readonly irreversible?: true }): boolean =>
@@ -111,12 +152,21 @@ const reversible = {
   irreversible: z.literal(true).optional(),
 };
 
+/** It looks before it changes anything, so that it may always be made again, and knows its own way back. */
+const editable = {
+  ...trying,
+  name,
+  /** `back`, the default: what this upgrade replaced is put back. `none`: it stays. */
+  undo: z.enum(['back', 'none']).default('back'),
+};
+
 /** Something of the application's own that is done at a certain place of an instance's upgrade. */
 export const hook = z
   .discriminatedUnion('type', [
     commandWork.extend(reversible),
     httpWork.extend(reversible),
     jobWork.extend(reversible),
+    editWork.extend(editable),
   ])
   .refine(saysItsWayBack, SAYS_NO_WAY_BACK)
   .refine(sendsItsBody, SENDS_NO_BODY);
@@ -126,6 +176,7 @@ export const rollbackHook = z
     commandWork.extend({ ...timing, name }),
     httpWork.extend({ ...timing, name }),
     jobWork.extend({ ...timing, name }),
+    editWork.extend({ ...trying, name }),
   ])
   .refine(sendsItsBody, SENDS_NO_BODY);
 
@@ -148,7 +199,7 @@ export const hooks = z.strictObject({
   onRollback: named(rollbackHook),
 });
 
-/** The instance in whose container a command of the whole application runs, or whose network and mounts its job has. */
+/** The instance in whose container a command of the whole application runs, whose network and mounts its job has, or whose file is edited. */
 const inInstance = {
   instance: z.strictObject({
     component: name,
@@ -175,6 +226,7 @@ export const upgradeHook = z
     commandWork.extend({ ...reversibleOnce, ...inInstance }),
     httpWork.extend(reversibleOnce),
     jobWork.extend({ ...reversibleOnce, ...inInstance }),
+    editWork.extend({ ...editable, ...inInstance }),
   ])
   .refine(saysItsWayBack, SAYS_NO_WAY_BACK)
   .refine(sendsItsBody, SENDS_NO_BODY);
@@ -184,6 +236,7 @@ export const upgradeRollbackHook = z
     commandWork.extend({ ...timing, name, ...inInstance }),
     httpWork.extend({ ...timing, name }),
     jobWork.extend({ ...timing, name, ...inInstance }),
+    editWork.extend({ ...trying, name, ...inInstance }),
   ])
   .refine(sendsItsBody, SENDS_NO_BODY);
 
@@ -217,6 +270,7 @@ export const around = z
   .refine((all) => new Set(all.map((one) => one.name)).size === all.length, 'names two alike');
 export type Around = z.infer<typeof around>[number];
 
+export type EditWork = z.infer<typeof editWork>;
 export type Hook = z.infer<typeof hook>;
 export type RollbackHook = z.infer<typeof rollbackHook>;
 export type HookWork = z.infer<typeof undo>;
@@ -243,6 +297,21 @@ export const hookHttpInput = z.strictObject({
   anew: z.literal(true).optional(),
 });
 export const hookJobInput = z.strictObject({ ...instance, image: imageIdentity, work: jobWork });
+export const hookEditInput = z.strictObject({
+  container: z.string().min(1),
+  /** Of a lane's hook: the container that the lane begins with, whatever has its name by then. */
+  containerId: z.string().min(1).optional(),
+  work: editWork,
+  /** A step may take it back: it is written down, on the target, that the change is this upgrade's. */
+  recorded: z.boolean().default(false),
+  /** The step that this one takes back: what that did not change stays. */
+  undoes: stepId.optional(),
+});
+export const forgetEditsInput = z.strictObject({
+  container: z.string().min(1),
+  /** The steps whose changes they are. */
+  steps: z.array(stepId).min(1),
+});
 export const removeJobsInput = z.strictObject({
   container: z.string().min(1),
   /** The steps whose jobs they are. */

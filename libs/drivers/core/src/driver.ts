@@ -85,6 +85,12 @@ export interface HookDriver {
     context: StepContext,
     input: ActionInput<'hook.remove-jobs'>,
   ): Promise<ActionOutput<'hook.remove-jobs'>>;
+  /** Lines of a text file, all at once. @throws LiftlockError `hook_failed` with what was found in place of them. */
+  edit(context: StepContext, input: ActionInput<'hook.edit'>): Promise<ActionOutput<'hook.edit'>>;
+  forgetEdits(
+    context: StepContext,
+    input: ActionInput<'hook.forget-edits'>,
+  ): Promise<ActionOutput<'hook.forget-edits'>>;
 }
 
 /** A layer of an image, as its registry has it. */

@@ -15,6 +15,7 @@ import { DockerData } from './data.js';
 import { Engines, type Engine } from './engine.js';
 import { despiteRestarts } from './engine-return.js';
 import { DockerFiles } from './files.js';
+import { HookEdits } from './hook-edit.js';
 import { runHookCommand } from './hook-command.js';
 import { removeJobs, runJob } from './hook-job.js';
 import { HelperImages } from './helper-image.js';
@@ -71,11 +72,14 @@ export class DockerDriver implements Driver {
       write: on((_engine, context, input) => files.write(context, input)),
       remove: on((_engine, context, input) => files.remove(context, input)),
     };
+    const edits = new HookEdits(helpers);
     this.hooks = {
       // not again when the engine went away under it: nobody could tell whether it ran
       command: on(runHookCommand),
       job: lasting(runJob),
       removeJobs: lasting(removeJobs),
+      edit: lasting((engine, context, input) => edits.run(engine, context, input)),
+      forgetEdits: lasting((engine, context, input) => edits.forget(engine, context, input)),
     };
     this.data = new DockerData(this.engines, helpers);
     this.checks = { assertUnchanged: lasting(assertUnchanged), check: lasting(check) };

@@ -4,7 +4,10 @@ import { fileKey } from './file-marks.js';
 import type { HelperTools } from './helper-tools.js';
 
 /** Exit codes of the scripts. */
-export const FILE_EXIT = { taken: 50, stays: 51, unpacking: 52 } as const;
+export const FILE_EXIT = {
+  ...{ taken: 50, stays: 51, unpacking: 52 },
+  ...{ changed: 53, linked: 54, cut: 55, failed: 56 },
+} as const;
 
 /** Where a file is written before it is renamed: in the same folder, so that the rename is one, under a name that is found again. */
 export function temporaryPath(path: string): string {
@@ -61,6 +64,43 @@ export function removeFilesScript(
     ),
     syncFolders(tools, paths),
   ].join('\n');
+}
+
+/**
+ * Standard input is what a file is to hold instead. A copy, which has all that the file has besides its content, gets that content and takes
+ * the file's place, but only if the file still is what was read.
+ * @param before, after sha256 of the contents, in hex
+ */
+export function replaceFileScript(
+  tools: HelperTools,
+  path: string,
+  before: string,
+  after: string,
+): string {
+  const [file, copy] = [quote(path), quote(temporaryPath(path))];
+  const clear = `${call(tools, 'rm')} -f -- ${copy}`;
+  const fail = (code: number): string =>
+    `{ ${call(tools, 'cat')} >/dev/null; ${clear}; exit ${code}; }`;
+  const holds = (name: string, hash: string): string =>
+    `[ "$(${call(tools, 'sha256sum')} < ${name})" = '${hash}  -' ]`;
+  return [
+    'umask 077',
+    clear,
+    // another name would go on with the old content
+    `[ "$(${call(tools, 'stat')} -c %h -- ${file})" = 1 ] || ${fail(FILE_EXIT.linked)}`,
+    `${call(tools, 'cp')} --preserve=all --preserve=xattr --no-dereference -T -- ${file} ${copy} || ${fail(FILE_EXIT.failed)}`,
+    `${call(tools, 'cat')} > ${copy} || ${fail(FILE_EXIT.failed)}`,
+    `${holds(copy, after)} || ${fail(FILE_EXIT.cut)}`,
+    `${call(tools, 'sync')} ${copy} || ${fail(FILE_EXIT.failed)}`,
+    `${holds(file, before)} || ${fail(FILE_EXIT.changed)}`,
+    `${call(tools, 'mv')} -f -T -- ${copy} ${file} || ${fail(FILE_EXIT.failed)}`,
+    syncFolders(tools, [path]),
+  ].join('\n');
+}
+
+/** What a killed `replaceFileScript` left. */
+export function clearCopyScript(tools: HelperTools, path: string): string {
+  return `${call(tools, 'rm')} -f -- ${quote(temporaryPath(path))}`;
 }
 
 function syncFolders(tools: HelperTools, paths: readonly string[]): string {

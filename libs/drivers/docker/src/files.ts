@@ -10,7 +10,7 @@ import { fileMarks, markFile, removeFileMarks, type FileMark } from './file-mark
 import { FILE_EXIT, removeFilesScript, temporaryPath, writeFilesScript } from './file-scripts.js';
 import type { HelperImages } from './helper-image.js';
 import { removeLeftovers, runWithInput } from './helper.js';
-import { newContainersOf } from './new-containers.js';
+import { newContainersOf, plannedOrNew } from './new-containers.js';
 import { statInside } from './path-stat.js';
 import { plannedContainer } from './planned-container.js';
 
@@ -72,7 +72,7 @@ export class DockerFiles implements FileDriver {
 
   async remove(context: StepContext, input: ActionInput<'file.remove'>): Promise<Output> {
     const engine = this.engines.of(context.target);
-    const container = await this.holder(engine, context, input);
+    const container = await plannedOrNew(engine, context, input);
     // a writer that was cut off must not come after us
     await removeLeftovers(engine, context, container.Id);
     const all = await fileMarks(engine, context, input.containerId);
@@ -101,18 +101,6 @@ export class DockerFiles implements FileDriver {
     await this.run(engine, context, container, { paths, script, what }, Readable.from([]));
     await removeFileMarks(engine, context, ours);
     return { found: 'done_now' };
-  }
-
-  /** The old container; when someone removed it, the new one has the same mounts. */
-  private async holder(
-    engine: Engine,
-    context: StepContext,
-    input: ActionInput<'file.remove'>,
-  ): Promise<ContainerInfo> {
-    const old = await engine.inspect(input.containerId, context.signal);
-    if (old !== undefined) return old;
-    const [made] = await newContainersOf(engine, context, input.containerId);
-    return made ?? plannedContainer(engine, context, input);
   }
 
   /** While the new version has not run, nobody but us has changed the folders: they are to be as if nothing had been. */

@@ -21,6 +21,7 @@ const TOOLS = {
   sha256sum: 'coreutils',
   sync: 'coreutils',
   cat: 'coreutils',
+  cp: 'coreutils',
   mv: 'coreutils',
   mkdir: 'coreutils',
   rm: 'coreutils',

@@ -1,6 +1,7 @@
 import type { StepContext } from '#drivers/core';
 import { nameOf, type ContainerInfo, type Engine } from './engine.js';
 import { filterOf, LABELS } from './labels.js';
+import { plannedContainer, type Planned } from './planned-container.js';
 
 /** What this upgrade made in place of the planned container, by its labels: at most one of them has the instance's name. */
 export async function newContainersOf(
@@ -24,6 +25,18 @@ export async function newContainersOf(
     if (container !== undefined) found.push(container);
   }
   return found;
+}
+
+/** The planned container; when someone removed it, the new one has the same mounts. */
+export async function plannedOrNew(
+  engine: Engine,
+  context: StepContext,
+  planned: Planned,
+): Promise<ContainerInfo> {
+  const old = await engine.inspect(planned.containerId, context.signal);
+  if (old !== undefined) return old;
+  const [made] = await newContainersOf(engine, context, planned.containerId);
+  return made ?? plannedContainer(engine, context, planned);
 }
 
 /** Whether this upgrade made it in place of the planned container. */

@@ -3,7 +3,7 @@ import type { StepContext } from '#drivers/core';
 import { autoRemoveProblem } from './auto-remove.js';
 import { nameOf, type ContainerInfo, type Engine } from './engine.js';
 
-interface Planned {
+export interface Planned {
   readonly container: string;
   readonly containerId: string;
 }

@@ -42,6 +42,8 @@ export async function modelDriver(clock: Clock = systemClock): Promise<Driver> {
     command: (context, input) => new ModelHooks(of(context)).run(context, 'hook.command', input),
     job: (context, input) => new ModelHooks(of(context)).run(context, 'hook.job', input),
     removeJobs: (context, input) => new ModelHooks(of(context)).removeJobs(context, input),
+    edit: (context, input) => new ModelHooks(of(context)).run(context, 'hook.edit', input),
+    forgetEdits: (context, input) => new ModelHooks(of(context)).forgetEdits(context, input),
   };
   const images: ImageDriver = {
     prepare: (context, input) => new ModelImages(of(context)).prepare(context, input),

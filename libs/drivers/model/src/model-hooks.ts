@@ -10,8 +10,8 @@ export class ModelHooks {
 
   async run(
     context: StepContext,
-    action: 'hook.command' | 'hook.job',
-    { container }: ActionInput<'hook.command'> | ActionInput<'hook.job'>,
+    action: 'hook.command' | 'hook.job' | 'hook.edit',
+    { container }: ActionInput<'hook.command' | 'hook.job' | 'hook.edit'>,
   ): Promise<Output> {
     await this.effects.obey(context, action, container, 'before');
     const output = await this.effects.make(context, container, (): Decision<Output> => {
@@ -25,7 +25,22 @@ export class ModelHooks {
     context: StepContext,
     { container }: Parameters<HookDriver['removeJobs']>[1],
   ): Promise<Output> {
-    await this.effects.obey(context, 'hook.remove-jobs', container, 'before');
+    return this.leaveNothing(context, 'hook.remove-jobs', container);
+  }
+
+  async forgetEdits(
+    context: StepContext,
+    { container }: Parameters<HookDriver['forgetEdits']>[1],
+  ): Promise<Output> {
+    return this.leaveNothing(context, 'hook.forget-edits', container);
+  }
+
+  private async leaveNothing(
+    context: StepContext,
+    action: 'hook.remove-jobs' | 'hook.forget-edits',
+    container: string,
+  ): Promise<Output> {
+    await this.effects.obey(context, action, container, 'before');
     return { found: 'nothing_to_do', said: [] };
   }
 }
