@@ -204,6 +204,39 @@ describe('hooks on a real Docker Engine', () => {
     expect(await jobsOf(id)).toBe('');
   });
 
+  it('an edit is put back behind the restore, and before the old version starts and reads the file', async () => {
+    const hello = 'Hello from the first guest';
+    const greet = { line: hello, with: [hello, 'and from ${LIFTLOCK_TO_VERSION}'] };
+    const path = '/data/entries';
+    await withHooks({
+      before: [
+        { name: 'greet', type: 'edit', path, replace: [greet] },
+        command('look', 'cat /data/entries'),
+      ],
+    });
+    const records = (): Promise<string> =>
+      book.docker('volume', 'ls', '-q', '--filter', 'label=dev.liftlock.role=edit');
+    // what it started with, each time
+    const starts = async (): Promise<string[]> =>
+      (await book.docker('logs', book.name)).match(/guest book .*/g) ?? [];
+    const failed = await book.upgrade('4.0');
+    const back = await api.untilEnded(failed.id);
+    expect(back.state, back.message).toBe('rolled_back');
+    const history = await api.history(failed.id);
+    expect(saidBy(history, 'before-look')).toMatchObject({ said: [hello, 'and from 4.0'] });
+    expect(done(history)).toEqual(['before-greet', 'before-look', 'undo-greet']);
+    expect(await book.entries()).toEqual([hello]);
+    expect(await starts()).toEqual(Array(2).fill('guest book 1.0: 1 entries'));
+    expect(await records()).toBe('');
+
+    const { id } = await book.upgrade('2.0');
+    const end = await api.untilEnded(id);
+    expect(end.state, end.message).toBe('succeeded');
+    expect(await book.entries()).toEqual([hello, 'and from 2.0']);
+    expect(await starts()).toEqual(['guest book 2.0: 2 entries']);
+    expect(await records()).toBe('');
+  });
+
   it('what is held around it is let go of on the way out, here after the way back', async () => {
     const call = (name: string) => {
       const { name: _name, undo: _undo, ...work } = http(name);

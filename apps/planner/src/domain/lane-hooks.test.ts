@@ -24,6 +24,7 @@ const HOOKS = {
 } as const;
 
 const MOUNTS = [
+  { source: 'data', destination: '/data', kind: 'volume' as 'volume' | 'bind', writable: true },
   ...[
     { source: '/srv/web', destination: '/etc/web', kind: 'bind' as const, writable: false },
     { source: '/srv/one', destination: '/etc/web/one', kind: 'bind' as const, writable: true },
@@ -215,7 +216,7 @@ describe('an edit', () => {
     const plan = planOf(edits, { mounts: MOUNTS });
     const [raise] = laneOf(plan).steps;
     expect(raise).toMatchObject({
-      title: 'Before web@host-b, raise: edit /etc/web/settings.conf: version=1.0 --> version=2.0',
+      title: expect.stringContaining('raise: edit /etc/web/settings.conf: version=${LIFTLOCK_FROM'),
       ...{ action: 'hook.edit', undo: 'inverse', observable: true, repeatable: true },
       input: {
         ...{ container: 'web', containerId: given.container('web', 'web:1.0').containerId },
@@ -240,7 +241,7 @@ describe('an edit', () => {
   it.each([
     [
       '/srv/settings.conf',
-      'on no volume and no folder of the host: edit a file below one of /etc/web, /etc/web/one',
+      'on no volume and no folder of the host: edit a file below one of /data, /etc/web, /etc/web/one',
     ],
     ['/etc/web/one', 'is itself a mount point of the container'],
   ])(
