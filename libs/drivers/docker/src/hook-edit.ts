@@ -136,7 +136,8 @@ async function refuseUnknown(place: Place, input: Input, record?: EditRecord): P
   if (record !== undefined) return;
   const found = await look(place, input).catch((error: unknown) => {
     // what could not be edited was not
-    if (error instanceof LiftlockError && error.code === 'hook_failed') return undefined;
+    if (error instanceof LiftlockError && /^(hook_failed|data_missing)$/.test(error.code))
+      return undefined;
     throw error;
   });
   if (found?.is !== 'open') return;
