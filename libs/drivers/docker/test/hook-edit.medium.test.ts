@@ -295,6 +295,30 @@ describe('an attempt that was killed', () => {
     expect([content(), inFolder(), await records()]).toEqual([BEFORE, ['settings.conf'], []]);
   });
 
+  test('has no helper left that could come after the way back, also beside a container that is gone', async () => {
+    const work = workOf(RAISE);
+    await driver.hooks.edit(attempt(STEP), { container, work, recorded: true });
+    const marks = { upgrade, role: 'helper', step: STEP, token: '1', of: containerId };
+    const helper = await docker.createContainer({
+      ...{ name: `${container}-helper`, Image: image, Cmd: ['sleep', '600'] },
+      Labels: Object.fromEntries(
+        Object.entries(marks).map(([name, value]) => [`dev.liftlock.${name}`, value]),
+      ),
+    });
+    await helper.start();
+    const gone = containerId;
+    await docker.getContainer(containerId).remove({ force: true });
+    const made = await docker.createContainer({
+      ...{ name: container, Image: image, StopTimeout: 1 },
+      HostConfig: { Binds: [`${folder}:/etc/web`], NetworkMode: 'none' },
+    });
+    expect(made.id).not.toBe(gone);
+    const back = { container, work: workOf(LOWER), recorded: false, undoes: STEP };
+    expect(await driver.hooks.edit(attempt('undo'), back)).toMatchObject({ found: 'done_now' });
+    await expect(helper.inspect()).rejects.toMatchObject({ statusCode: 404 });
+    expect(content()).toBe(BEFORE);
+  });
+
   test('between write and rename leaves a copy, which the next one replaces, and the way back removes', async () => {
     const copy = join(folder, temporaryPath(PATH).replace('/etc/web/', ''));
     await failureOf(edit(RAISE, crashAt(3)));
