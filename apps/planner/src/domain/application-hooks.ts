@@ -133,8 +133,8 @@ export class ApplicationHookPlanner {
         const instance = this.instanceOf(hook.instance);
         const pointer = this.pointer(moment as Moment, index);
         const edit = withVersions(hook, this.upgrade);
-        const at = this.upgrade.seen.seen.get(instance.target.name)?.observation;
-        const container = at?.containers.find((one) => one.container === instance.container);
+        const at = this.upgrade.seen.seen.get(instance.target.name);
+        const container = at?.seen.container(instance.container);
         // one that was not found is among the problems
         if (container === undefined) continue;
         refuseMisplacedEdit(edit, instance, container, pointer, problems);
