@@ -4,6 +4,7 @@ import { Copier, Registries, RegistrySource, type CopyJob } from '#oci';
 import { image, index, layer } from './support/images.js';
 import {
   BLOB,
+  connect,
   copy,
   expectWhole,
   first,
@@ -170,8 +171,11 @@ describe('trouble on the way', () => {
     async (kind) => {
       const one = image({ layers: [layer(200_000)] });
       source.order = first(1, 'GET', BLOB, { kind });
-      await copy(one);
+      const impatient = connect({ stallMs: 2_000 });
+      await copy(one, {}, impatient);
+      impatient.close();
       expectWhole(one);
+      expect(source.count('GET', BLOB)).toBeGreaterThan(one.blobs.length);
     },
   );
 

@@ -29,7 +29,6 @@ export function useOddRegistries(): void {
 
 export function connect(more: RegistriesOptions = {}): Registries {
   return new Registries({
-    stallMs: 2_000,
     ...more,
     settings: {
       [source.host]: { insecure: true },
