@@ -41,6 +41,15 @@ test('a process killed in mid-restore leaves a helper that ends and goes by itse
   const first = contextOf(endpoint);
   await writeFile(archive, await driver.data.read(first, source));
   damage(folder);
+  const helpers = () =>
+    docker.listContainers({
+      all: true,
+      filters: { label: ['dev.liftlock.role=helper', `dev.liftlock.of=${containerId}`] },
+    });
+  const untilNone = (what: string) =>
+    waitFor(async () => (await helpers()).length === 0, { what, deadlineMs: 60_000 });
+  // the one that read is removed in the background
+  await untilNone('the helper that read is gone');
   const half = statSync(archive).size >> 1;
   const child = fork(
     fileURLToPath(import.meta.resolve('./restoring-child.ts')),
@@ -48,18 +57,10 @@ test('a process killed in mid-restore leaves a helper that ends and goes by itse
     { execArgv: [...RUN_SOURCE] },
   );
   await once(child, 'message');
-  const helpers = () =>
-    docker.listContainers({
-      all: true,
-      filters: { label: ['dev.liftlock.role=helper', `dev.liftlock.of=${containerId}`] },
-    });
   expect(await helpers()).toHaveLength(1);
   child.kill('SIGKILL');
   await once(child, 'exit');
-  await waitFor(async () => (await helpers()).length === 0, {
-    what: 'the helper is gone by itself',
-    deadlineMs: 60_000,
-  });
+  await untilNone('the helper is gone by itself');
   expect(treeDigest(folder)).not.toBe(digest);
   const second = contextOf(endpoint, { upgrade: first.upgrade, token: 2 });
   expect(await driver.data.usedBy(second, source)).toEqual([]);
