@@ -8,6 +8,7 @@ import { freePort } from '#fleet';
 import { busyboxRoot, IMAGE_CHANGES } from '../../examples/guestbook/busybox-image.js';
 import type { ApiClient } from './api-client.js';
 import { plantTree, treeDigest } from './data-tree.js';
+import { untilRemoved } from './engine-client.js';
 
 /** 2.0 migrates its data; 3.0 spoils its data and never says that it is ready. */
 const VERSIONS = ['1.0', '2.0', '3.0'] as const;
@@ -154,11 +155,14 @@ export class LoneService {
     return existsSync(path) ? readFileSync(path, 'utf8') : '';
   }
 
-  /** From an engine that others go on using. */
+  /** From an engine that others go on using; a helper may be going by itself just then. */
   async remove(): Promise<void> {
+    const { docker } = this.engine;
     for (const { id } of await this.containers())
-      await this.engine.docker.getContainer(id).remove({ force: true });
-    for (const version of VERSIONS)
-      await this.engine.docker.getImage(`${this.name}:${version}`).remove({ force: true });
+      await untilRemoved(() => docker.getContainer(id).remove({ force: true }));
+    for (const version of VERSIONS) {
+      const image = docker.getImage(`${this.name}:${version}`);
+      await untilRemoved(() => image.remove({ force: true }));
+    }
   }
 }
