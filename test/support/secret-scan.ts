@@ -30,24 +30,34 @@ export function leaks(sinks: readonly Sink[], secrets: Readonly<Record<string, s
   });
 }
 
-/** Every file below a folder, links not followed; what is compressed is read, too. */
+/** Every file below a folder, links not followed; what is compressed is read, too. What goes meanwhile is left out: others work there. */
 export function filesBelow(root: string, leaveOut: (path: string) => boolean): Sink[] {
   const found: Sink[] = [];
   const walk = (folder: string): void => {
     for (const name of readdirSync(folder)) {
       const path = join(folder, name);
-      const shown = relative(root, path);
-      if (leaveOut(shown)) continue;
-      const stat = lstatSync(path);
-      if (stat.isDirectory()) walk(path);
-      else if (stat.isFile()) {
-        const content = readFileSync(path);
-        found.push({ name: shown, content });
-        if (path.endsWith('.zst'))
-          found.push({ name: `${shown} (unpacked)`, content: zstdDecompressSync(content) });
-      }
+      if (!leaveOut(relative(root, path))) unlessGone(() => look(path));
     }
   };
-  walk(root);
+  const look = (path: string): void => {
+    const shown = relative(root, path);
+    const stat = lstatSync(path);
+    if (stat.isDirectory()) walk(path);
+    else if (stat.isFile()) {
+      const content = readFileSync(path);
+      found.push({ name: shown, content });
+      if (path.endsWith('.zst'))
+        found.push({ name: `${shown} (unpacked)`, content: zstdDecompressSync(content) });
+    }
+  };
+  walk(root); // which has to be there
   return found;
+}
+
+function unlessGone(look: () => void): void {
+  try {
+    look();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
 }
