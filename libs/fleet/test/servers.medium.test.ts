@@ -164,13 +164,11 @@ describe('nats-server', () => {
     const allow = { allow: ['>'] };
     await nats.server.setUsers([{ user: 'late', password: 'l', publish: allow, subscribe: allow }]);
     await expect
-      .poll(
-        () =>
-          connect({ servers: nats.url, user: 'late', pass: 'l', reconnect: false }).then(
-            (c) => c.close().then(() => true),
-            () => false,
-          ),
-        { timeout: 10_000 },
+      .poll(() =>
+        connect({ servers: nats.url, user: 'late', pass: 'l', reconnect: false }).then(
+          (c) => c.close().then(() => true),
+          () => false,
+        ),
       )
       .toBe(true);
   });
