@@ -169,12 +169,27 @@ const running = (stableSeconds: number) => ({
 
 async function startWith(name: string, policy: string, command: string[]): Promise<FarContainer> {
   const container = `${PREFIX}-${name}`;
+  const folder = newFolder();
+  folders.push(folder);
   const made = await own.docker.createContainer({
     ...{ name: container, Image: image, Entrypoint: [], Cmd: command },
-    HostConfig: { RestartPolicy: { Name: policy }, NetworkMode: 'none' },
+    HostConfig: {
+      RestartPolicy: { Name: policy },
+      NetworkMode: 'none',
+      Binds: [`${folder}:/gate`],
+    },
   });
   await made.start();
-  return { container, containerId: made.id, keptName: '', paths: [], folder: '' };
+  return { container, containerId: made.id, keptName: '', paths: [], folder };
+}
+
+/** What the engine would read when it comes back: it may know more than it has written down. */
+function writtenState({ containerId }: FarContainer): { Running: boolean; Pid: number } {
+  const file = join(own.dataFolder, 'containers', containerId, 'config.v2.json');
+  const { State } = JSON.parse(readFileSync(file, 'utf8')) as {
+    State: { Running: boolean; Pid: number };
+  };
+  return State;
 }
 
 test.each(['SIGKILL of the engine', 'a reboot'])(
@@ -188,22 +203,22 @@ test.each(['SIGKILL of the engine', 'a reboot'])(
       await startWith(`${name}-deaf`, 'no', ['/bin/busybox', 'sleep', '3600']),
     ];
     const before = await startWith(`${name}-before`, 'no', ['/bin/busybox', 'sh', '-c', 'exit 7']);
+    // an engine that is killed while it takes note of an end loses the exit code: neither may end just then
     const meanwhile = await startWith(`${name}-meanwhile`, 'no', [
-      ...['/bin/busybox', 'sh', '-c', 'sleep 2; exit 9'],
+      ...['/bin/busybox', 'sh', '-c', 'until [ -e /gate/open ]; do sleep 1; done; exit 9'],
     ]);
+    const options = { what: 'its end', deadlineMs: 60_000 };
+    await waitFor(() => !writtenState(before).Running, options);
     const check = (one: FarContainer, stableSeconds = 0): Promise<{ detail: string }> =>
       driver.checks.check(context(), { ...one, check: running(stableSeconds) });
     await check(down[0] ?? before);
     await own.kill9();
     const late = own.docker.getContainer(meanwhile.containerId);
     if (name === 'kill') {
-      const { Pid } = JSON.parse(
-        readFileSync(
-          join(own.dataFolder, 'containers', meanwhile.containerId, 'config.v2.json'),
-          'utf8',
-        ),
-      ).State as { Pid: number };
-      await waitFor(() => !existsSync(`/proc/${Pid}`), { what: 'its end', deadlineMs: 60_000 });
+      const { Running, Pid } = writtenState(meanwhile);
+      expect([Running, existsSync(`/proc/${Pid}`)]).toEqual([true, true]);
+      writeFileSync(join(meanwhile.folder, 'open'), '');
+      await waitFor(() => !existsSync(`/proc/${Pid}`), options);
       await own.comeBack();
     } else await own.reboot();
     for (const one of down) expect((await check(one)).detail, one.container).toContain('running');
@@ -213,6 +228,7 @@ test.each(['SIGKILL of the engine', 'a reboot'])(
       expect.stringContaining('exit code 7'),
     ]);
     if (name === 'kill') {
+      expect((await late.inspect()).State.ExitCode, 'as its engine found out').toBe(9);
       const error = await failureOf(check(meanwhile));
       expect(error.message).toContain('exit code 9');
       expect((await late.inspect()).State.Status).toBe('exited');
