@@ -225,7 +225,8 @@ describe('liftlock mirror copy, as a process', () => {
       const cli = new Cli({ REGISTRY_AUTH_FILE: file });
       const words = ['mirror', 'copy', `${closed.host}/shop/app:2.0`, `${server.host}/by-hand:2.0`];
       for (const { host } of [closed, server]) words.push('--insecure', host);
-      const broken = cli.start([...words, '--limit', '2M']);
+      // minutes: it ends in mid-copy however late it is killed
+      const broken = cli.start([...words, '--limit', '64K']);
       await waitFor(() => server.uploads('by-hand') > 0, {
         ...{ what: 'an upload', deadlineMs: 60_000, everyMs: 20 },
       });
