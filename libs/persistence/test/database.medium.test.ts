@@ -255,7 +255,8 @@ async function untilBlocked({ source }: Service): Promise<void> {
   await waitFor(
     async () => {
       const [row] = await source.query<Array<{ waiting: boolean }>>(
-        `SELECT count(*) > 0 AS waiting FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'`,
+        // of this database only: other tests use the same server
+        `SELECT count(*) > 0 AS waiting FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND wait_event <> 'advisory'`,
       );
       return row?.waiting === true;
     },

@@ -104,7 +104,8 @@ export async function claimAndDie(mirror: Mirror, upgrade: string): Promise<void
 export async function untilBlocked(mirror: Mirror): Promise<void> {
   await until('a transaction to wait for another one', async () => {
     const [row] = await mirror.source.query<Array<{ waiting: boolean }>>(
-      `SELECT count(*) > 0 AS waiting FROM pg_locks WHERE NOT granted AND locktype IN ('transactionid', 'tuple', 'relation')`,
+      // of this database only: other tests use the same server
+      `SELECT count(*) > 0 AS waiting FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND wait_event <> 'advisory'`,
     );
     return row?.waiting === true || undefined;
   });
