@@ -156,10 +156,9 @@ describe('a snapshot and its restore', () => {
     const before = treeDigest(folder);
     const archive = await scene.read(source);
     writeFileSync(join(folder, 'settings'), 'two, and longer');
+    expect(treeDigest(folder)).not.toBe(before);
     await scene.write(source, archive);
-    expect(treeLines(folder).some((line) => line.includes('settings'))).toBe(true);
-    expect(statSync(join(folder, 'settings')).size).toBe(3);
-    expect(before).not.toBe('');
+    expect(treeDigest(folder)).toBe(before);
   });
 });
 
