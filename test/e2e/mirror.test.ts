@@ -9,6 +9,7 @@ import { buildImage, httpService } from '../support/busybox-image.js';
 import { Cli } from '../support/cli.js';
 import { cleanUp, openEngine } from '../support/engine-client.js';
 import { freshFleet, type FreshFleet } from '../support/fleet.js';
+import { HeldSource } from '../support/held-source.js';
 import { PlainRepository, serviceImage } from '../support/registry-image.js';
 import { REGISTRY_LOGIN, startRegistryServer, type RegistryServer } from '../support/registry.js';
 
@@ -60,7 +61,9 @@ beforeEach(async () => {
   sourceOfThis = source;
   await begin();
 });
+const cleanups: (() => Promise<void>)[] = [];
 afterEach(async () => {
+  for (const one of cleanups.splice(0)) await one();
   await cleanUp(docker, name);
 });
 
@@ -296,6 +299,10 @@ describe('an environment with a mirror', () => {
   });
 
   it('kill -9 of the mirror in mid-copy: nothing is tagged by half, and another attempt completes it', async () => {
+    const gate = await HeldSource.start(source);
+    cleanups.push(() => gate.stop());
+    sourceOfThis = { ...source, host: gate.host };
+    await begin();
     const digest = await from.push('2.0', await serviceImage(httpService('2.0', port), 12 * MIB));
     await documents({ bytesPerSecond: 2 * MIB });
     const { id } = await upgrade();
@@ -307,6 +314,7 @@ describe('an environment with a mirror', () => {
     const service = fleet.fleet.service('mirror');
     await service.kill9();
     expect(await to.tags()).toEqual([]);
+    gate.open();
     await service.restart();
     const end = await api.untilEnded(id);
     expect(end.state, end.message).toBe('succeeded');

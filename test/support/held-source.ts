@@ -1,0 +1,65 @@
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { Transform } from 'node:stream';
+import { freePort } from '#fleet';
+
+/** So much of what it is asked for is passed on before it holds: more than manifests are, and less than a layer. */
+const PASSED_BYTES = 4 * 1024 * 1024;
+
+/** A registry whose blobs do not come whole before it is opened: what copies from it is in mid-copy until then, for as long as it takes. */
+export class HeldSource {
+  private readonly opened = Promise.withResolvers<undefined>();
+  private readonly sockets = new Set<Socket>();
+  private passed = 0;
+
+  private constructor(
+    /** `127.0.0.1:<port>`, in place of the registry's own. */
+    readonly host: string,
+    private readonly server: Server,
+  ) {}
+
+  static async start(registry: { readonly host: string }): Promise<HeldSource> {
+    const port = await freePort();
+    const server = createServer();
+    const one = new HeldSource(`127.0.0.1:${port}`, server);
+    server.on('connection', (client) => one.join(client, connectTo(registry.host)));
+    await new Promise<void>((listening) => server.listen(port, '127.0.0.1', listening));
+    return one;
+  }
+
+  open(): void {
+    this.opened.resolve(undefined);
+  }
+
+  async stop(): Promise<void> {
+    this.open();
+    const closed = new Promise<void>((resolve) => void this.server.close(() => resolve()));
+    for (const socket of this.sockets) socket.destroy();
+    await closed;
+  }
+
+  private join(client: Socket, registry: Socket): void {
+    const ends = [client, registry];
+    for (const socket of ends) {
+      this.sockets.add(socket);
+      socket.on('error', () => undefined);
+      socket.once('close', () => {
+        this.sockets.delete(socket);
+        for (const one of ends) one.destroy();
+      });
+    }
+    const gate = new Transform({
+      transform: (piece: Buffer, _encoding, done) => {
+        this.passed += piece.length;
+        if (this.passed < PASSED_BYTES) done(null, piece);
+        else void this.opened.promise.then(() => done(null, piece));
+      },
+    });
+    client.pipe(registry);
+    registry.pipe(gate).pipe(client);
+  }
+}
+
+function connectTo(host: string): Socket {
+  const { hostname, port } = new URL(`http://${host}`);
+  return connect(Number(port), hostname);
+}
