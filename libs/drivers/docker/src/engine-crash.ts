@@ -49,7 +49,11 @@ export async function endedWithEngine(
   return own.some(({ Action }) => Action === 'die') || TAKEN_DOWN.has(ExitCode);
 }
 
-async function keptEvents(engine: Engine, signal: AbortSignal): Promise<EngineEvent[]> {
+/** The last events of an engine, the oldest first. */
+export async function keptEvents(
+  engine: Pick<Engine, 'call'>,
+  signal: AbortSignal,
+): Promise<EngineEvent[]> {
   const info = await engine.call<unknown>('asking the engine for its time', signal, (docker) =>
     docker.info(),
   );

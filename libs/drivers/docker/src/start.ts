@@ -3,6 +3,7 @@ import type { StepContext } from '#drivers/core';
 import { LiftlockError, mebibytes } from '#kernel';
 import { lastLines } from './container-log.js';
 import { nameOf, type ContainerInfo, type Engine } from './engine.js';
+import { wasOutOfMemory } from './out-of-memory.js';
 import { startError } from './start-error.js';
 import { statusOf } from './errors.js';
 
@@ -64,20 +65,21 @@ export async function exitedError(
   container: ContainerInfo,
   loops = false,
 ): Promise<LiftlockError> {
-  const { Running, ExitCode, OOMKilled, Error: reason } = container.State;
+  const { Running, ExitCode, Error: reason } = container.State;
   const { Memory } = container.HostConfig;
+  const outOfMemory = await wasOutOfMemory(engine, container);
   const log = await lastLines(engine, container);
   const last = log.at(-1);
   const name = nameOf(container);
   return new LiftlockError(
-    OOMKilled ? 'out_of_memory' : 'container_exited',
+    outOfMemory ? 'out_of_memory' : 'container_exited',
     `the container ${name} ` +
       // while it runs the engine does not tell how it ended before
       (Running ? 'ended and was started again' : `ended with exit code ${ExitCode}`) +
       (reason === '' ? '' : ` (${reason})`) +
       (container.RestartCount > 0 ? `, after ${container.RestartCount} restarts` : '') +
       (loops ? ': it restarts in a loop' : '') +
-      (OOMKilled
+      (outOfMemory
         ? `: the kernel killed it, since ${Memory ? `its limit of ${mebibytes(Memory)}` : 'the memory of the host'} was used up; give it more`
         : '') +
       (last === undefined ? ', and logged nothing' : `; it last logged: ${last}`),
