@@ -34,7 +34,7 @@ const BUSY: ReadonlySet<number | undefined> = new Set([403, 409]);
  * the engine takes it away in its own time.
  */
 export async function untilRemoved(remove: () => Promise<unknown>): Promise<void> {
-  let failure: unknown;
+  let failure: Error | undefined;
   await waitFor(
     async () => {
       try {
@@ -43,7 +43,7 @@ export async function untilRemoved(remove: () => Promise<unknown>): Promise<void
         const status = (error as { statusCode?: number }).statusCode;
         if (BUSY.has(status)) throw error;
         // any other answer is the same the next time
-        if (status !== 404) failure = error;
+        if (status !== 404) failure = error as Error;
       }
       return true;
     },

@@ -1,5 +1,5 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { Transform } from 'node:stream';
+import { pipeline } from 'node:stream';
 import { freePort } from '#fleet';
 
 /** So much of what it is asked for is passed on before it holds: more than manifests are, and less than a layer. */
@@ -47,15 +47,21 @@ export class HeldSource {
         for (const one of ends) one.destroy();
       });
     }
-    const gate = new Transform({
-      transform: (piece: Buffer, _encoding, done) => {
-        this.passed += piece.length;
-        if (this.passed < PASSED_BYTES) done(null, piece);
-        else void this.opened.promise.then(() => done(null, piece));
-      },
-    });
     client.pipe(registry);
-    registry.pipe(gate).pipe(client);
+    pipeline(
+      registry,
+      (pieces: AsyncIterable<Buffer>) => this.held(pieces),
+      client,
+      () => undefined, // each end takes the other with it
+    );
+  }
+
+  private async *held(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    for await (const piece of pieces) {
+      this.passed += piece.length;
+      if (this.passed >= PASSED_BYTES) await this.opened.promise;
+      yield piece;
+    }
   }
 }
 
