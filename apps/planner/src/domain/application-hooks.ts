@@ -134,7 +134,7 @@ export class ApplicationHookPlanner {
         const pointer = this.pointer(moment as Moment, index);
         const edit = withVersions(hook, this.upgrade);
         const at = this.upgrade.seen.seen.get(instance.target.name);
-        const container = at?.seen.container(instance.container);
+        const container = at?.target.container(instance.container);
         // one that was not found is among the problems
         if (container === undefined) continue;
         refuseMisplacedEdit(edit, instance, container, pointer, problems);
