@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { LiftlockError, waitFor } from '#kernel';
 import {
   historyEvent,
@@ -80,8 +81,9 @@ export class ApiClient {
       throw new Error(`PUT ${document.metadata.name}: ${JSON.stringify(answer.body)}`);
   }
 
-  async upgrade(body: object, key?: string): Promise<UpgradeView> {
-    const headers: Record<string, string> = key === undefined ? {} : { 'idempotency-key': key };
+  /** @param key default: a new one, or a post whose answer was lost would begin a second upgrade, or find its own lock held */
+  async upgrade(body: object, key: string = randomUUID()): Promise<UpgradeView> {
+    const headers = { 'idempotency-key': key };
     const answer = await this.insist('POST', '/v1/upgrades', body, headers);
     if (answer.status >= 300) throw new Error(`POST /v1/upgrades: ${JSON.stringify(answer.body)}`);
     return upgradeView.parse(answer.body);
