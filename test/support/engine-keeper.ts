@@ -7,16 +7,19 @@ export interface EngineKeeper {
 
 /**
  * Lives in the main process of a test run and starts the run's Docker Engine when the first test file asks on this
- * Unix socket: so the engine is started at most once, only if needed, and ends with the run and not with a file.
+ * Unix socket: so one engine is started at most, only if needed, and ends with the run and not with a file.
  */
 export async function keepEngine(socket: string, folder: string): Promise<EngineKeeper> {
   let engine: Promise<DockerEngine> | undefined;
   const server = createServer((_request, response) => {
-    engine ??= ensureDockerEngine({ folder, tied: true });
-    engine.then(
+    const asked = (engine ??= ensureDockerEngine({ folder, tied: true }));
+    asked.then(
       ({ host, socketPath }) => response.end(JSON.stringify({ host, socketPath })),
-      (error: unknown) =>
-        response.writeHead(500).end(error instanceof Error ? error.message : String(error)),
+      (error: unknown) => {
+        // or every later file would fail with what was of a moment
+        if (engine === asked) engine = undefined;
+        response.writeHead(500).end(error instanceof Error ? error.message : String(error));
+      },
     );
   });
   await new Promise<void>((resolve, reject) => {

@@ -23,8 +23,18 @@ export class LightwaveHosts {
     const home = mkdtempSync(join(tmpdir(), 'liftlock-lightwave-'));
     const start = (node: Node): Promise<DockerEngine> =>
       startPrivateEngine({ folder: join(home, `engine-${node}`), tied: true });
-    const [first, second] = await Promise.all([start(1), start(2)]);
-    const hosts = new LightwaveHosts(home, { 1: first, 2: second });
+    const [first, second] = await Promise.allSettled([start(1), start(2)]);
+    if (first.status === 'rejected' || second.status === 'rejected') {
+      const failed = [first, second].filter((one) => one.status === 'rejected');
+      // nobody else knows of the other
+      for (const one of [first, second]) if (one.status === 'fulfilled') await one.value.remove();
+      rmSync(home, { recursive: true, force: true });
+      throw new AggregateError(
+        failed.map(({ reason }): unknown => reason),
+        'an engine did not start',
+      );
+    }
+    const hosts = new LightwaveHosts(home, { 1: first.value, 2: second.value });
     await hosts.run(['images']);
     return hosts;
   }

@@ -8,7 +8,7 @@ import { endLeftovers, unmountUnder } from './engine-leftovers.js';
 import { findProgram } from './find-program.js';
 import { endProcess, isAlive, type ProcessIdentity } from './process-identity.js';
 import { tailOf } from './server-process.js';
-import { spawnDetached } from './spawn-detached.js';
+import { EndedAtOnce, spawnDetached } from './spawn-detached.js';
 
 export interface DockerEngine {
   /** As DOCKER_HOST takes it. */
@@ -30,11 +30,17 @@ export interface PrivateEngineOptions {
   readonly tied?: boolean | undefined;
   /** More arguments for dockerd, such as another `-H` to listen on. */
   readonly args?: readonly string[] | undefined;
+  /** Called for each process as soon as it exists: more than one when the first did not get its containerd. */
   readonly onSpawn?: ((identity: ProcessIdentity) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 const SYSTEM_SOCKET = '/var/run/docker.sock';
+/** How often an engine is started whose containerd does not answer in time. */
+const TRIES = 3;
+/** dockerd gives its containerd 15 seconds, which no option changes, and ends: on a busy machine they may be too few. */
+const CONTAINERD_LATE =
+  /timeout waiting for containerd|failed to dial .*containerd\.sock.*deadline exceeded/;
 
 /** An engine that runs already: DOCKER_HOST's, else the system's. */
 export async function findDockerEngine(
@@ -62,7 +68,10 @@ export async function ensureDockerEngine(options: PrivateEngineOptions): Promise
 
 /**
  * Starts a Docker Engine of our own beside whatever else runs: its own data, bridge and socket, and no firewall rules
- * (containers reach each other and the host, not the world; published ports go through docker-proxy).
+ * (containers reach each other and the host, not the world; published ports go through docker-proxy). One whose
+ * containerd is late is started again, three times in all.
+ * @throws LiftlockError `misconfigured` where none can be started; `unavailable` when it ended before it answered, with
+ * its last words; `timeout` when it did not answer within a minute.
  */
 export async function startPrivateEngine(options: PrivateEngineOptions): Promise<DockerEngine> {
   const program = findProgram('dockerd');
@@ -78,38 +87,67 @@ export async function startPrivateEngine(options: PrivateEngineOptions): Promise
       'no Docker Engine answers, and only root can start one: sudo systemctl start docker, or set DOCKER_HOST',
     );
   }
+  const { log, data } = placesOf(options.folder);
+  for (let tries = 1; ; tries += 1) {
+    options.signal?.throwIfAborted();
+    const logStart = statSync(log, { throwIfNoEntry: false })?.size ?? 0;
+    const engine = await startOnce(program, options);
+    if (engine !== undefined) return engine;
+    const said = tailOf(log, logStart).trim();
+    if (tries < TRIES && CONTAINERD_LATE.test(said)) continue;
+    await unmountUnder(data);
+    const lines = said.split('\n').slice(-2).join(' | ');
+    throw new LiftlockError(
+      'unavailable',
+      `the Docker Engine ended before it answered: ${lines} (log: ${log})`,
+    );
+  }
+}
+
+/** @returns `undefined` when it ended before it answered; nothing of it is left then but its data. */
+async function startOnce(
+  program: string,
+  options: PrivateEngineOptions,
+): Promise<DockerEngine | undefined> {
   const places = placesOf(options.folder);
   await endLeftovers(places.runFolder);
   mkdirSync(places.data, { recursive: true, mode: 0o711 });
   mkdirSync(places.runFolder, { recursive: true, mode: 0o700 });
   const network = await ensureBridge(places.bridge);
-  const logStart = statSync(places.log, { throwIfNoEntry: false })?.size ?? 0;
-  const identity = await spawnDetached({
-    file: program,
-    args: [
-      ...[
-        '--data-root',
-        places.data,
-        '--exec-root',
-        join(places.runFolder, 'exec'),
-        '--pidfile',
-        join(places.runFolder, 'dockerd.pid'),
+  let identity: ProcessIdentity;
+  try {
+    identity = await spawnDetached({
+      file: program,
+      args: [
+        ...[
+          '--data-root',
+          places.data,
+          '--exec-root',
+          join(places.runFolder, 'exec'),
+          '--pidfile',
+          join(places.runFolder, 'dockerd.pid'),
+        ],
+        ...['-H', `unix://${places.socket}`, '--shutdown-timeout', '5'],
+        ...['--iptables=false', '--ip6tables=false', '--ip-masq=false'],
+        ...network,
+        ...runtime(places.runFolder),
+        ...(options.args ?? []),
       ],
-      ...['-H', `unix://${places.socket}`, '--shutdown-timeout', '5'],
-      ...['--iptables=false', '--ip6tables=false', '--ip-masq=false'],
-      ...network,
-      ...runtime(places.runFolder),
-      ...(options.args ?? []),
-    ],
-    cwd: '/',
-    env: {
-      ...process.env,
-      PATH: `${process.env['PATH'] ?? ''}:/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin`,
-      DOCKER_HOST: undefined,
-    },
-    logFile: places.log,
-    tiedBy: options.tied === true ? 'SIGTERM' : undefined,
-  });
+      cwd: '/',
+      env: {
+        ...process.env,
+        PATH: `${process.env['PATH'] ?? ''}:/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin`,
+        DOCKER_HOST: undefined,
+      },
+      logFile: places.log,
+      tiedBy: options.tied === true ? 'SIGTERM' : undefined,
+    });
+  } catch (error) {
+    await clearAway(places);
+    // on a slow machine it is over before it is looked at
+    if (!(error instanceof EndedAtOnce)) throw error;
+    return undefined;
+  }
   options.onSpawn?.(identity);
   const engine = attachPrivateEngine(options.folder, identity);
   try {
@@ -127,12 +165,8 @@ export async function startPrivateEngine(options: PrivateEngineOptions): Promise
     await engine.stop();
     throw error;
   }
-  await engine.stop();
-  const lines = tailOf(places.log, logStart).trim().split('\n').slice(-2).join(' | ');
-  throw new LiftlockError(
-    'unavailable',
-    `the Docker Engine ended before it answered: ${lines} (log: ${places.log})`,
-  );
+  await clearAway(places);
+  return undefined;
 }
 
 /** A private engine that another process started, known from the state file. */
@@ -141,10 +175,8 @@ export function attachPrivateEngine(folder: string, identity: ProcessIdentity): 
   const host = `unix://${places.socket}`;
   const stop = async (): Promise<void> => {
     await endProcess(identity, { deadlineMs: 30_000 });
-    await endLeftovers(places.runFolder);
+    await clearAway(places);
     await unmountUnder(places.data);
-    await removeBridge(places.bridge);
-    rmSync(places.runFolder, { recursive: true, force: true });
   };
   return {
     host,
@@ -157,6 +189,13 @@ export function attachPrivateEngine(folder: string, identity: ProcessIdentity): 
       rmSync(places.data, { recursive: true, force: true });
     },
   };
+}
+
+/** What an engine that has ended leaves, but for its data, and what is mounted there: a disk of its own, perhaps. */
+async function clearAway(places: Places): Promise<void> {
+  await endLeftovers(places.runFolder);
+  await removeBridge(places.bridge);
+  rmSync(places.runFolder, { recursive: true, force: true });
 }
 
 interface Places {

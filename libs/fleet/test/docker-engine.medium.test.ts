@@ -1,9 +1,17 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import Docker from 'dockerode';
 import { pack } from 'tar-stream';
-import { afterAll, describe, expect, inject, test } from 'vitest';
+import { afterAll, afterEach, describe, expect, inject, test, vi } from 'vitest';
 import { z } from 'zod';
 import {
   findDockerEngine,
@@ -12,6 +20,7 @@ import {
   startPrivateEngine,
   type DockerEngine,
 } from '#fleet';
+import { failureOf } from '../../../test/support/failure-of.js';
 import { startDocker } from '../../../test/support/index.js';
 
 const engines: DockerEngine[] = [];
@@ -72,7 +81,25 @@ describe('the Docker Engine of a run', () => {
   });
 });
 
+/** A dockerd, before the real one on the PATH, that ends with these words as often as is said; returns how often it was started. */
+function fakeDockerd(name: string, words: string, fails: number): () => number {
+  const folder = join(inject('servers').folder, name);
+  mkdirSync(folder);
+  const [file, starts] = [join(folder, 'dockerd'), join(folder, 'starts')];
+  const count = `echo >> ${starts}; [ $(wc -l < ${starts}) -gt ${fails} ]`;
+  const real = findProgram('dockerd') ?? '';
+  writeFileSync(
+    file,
+    `#!/bin/sh\nif ${count}; then exec ${real} "$@"; fi\necho '${words}' >&2\nexit 1\n`,
+  );
+  chmodSync(file, 0o755);
+  vi.stubEnv('PATH', `${folder}:${process.env['PATH'] ?? ''}`);
+  return () => readFileSync(starts, 'utf8').length;
+}
+
 describe('a private engine', () => {
+  afterEach(() => void vi.unstubAllEnvs());
+
   test('runs beside another, and stopping it leaves no process, bridge, mount or socket', async () => {
     await startDocker();
     const engine = await startPrivateEngine({
@@ -121,6 +148,32 @@ describe('a private engine', () => {
     expect(
       await new Docker({ socketPath: again.socketPath }).getImage('busybox:test').inspect(),
     ).toBeDefined();
+  });
+
+  test('whose containerd is late is started again, on the same disk', async () => {
+    const late = 'failed to start containerd: timeout waiting for containerd to start';
+    const starts = fakeDockerd('late', late, 1);
+    const folder = join(inject('servers').folder, 'sixth');
+    const data = join(folder, 'data');
+    mkdirSync(data, { recursive: true });
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64m', 'tmpfs', data]);
+    const engine = await startPrivateEngine({ folder, tied: true });
+    engines.push(engine);
+    expect(await engine.isRunning()).toBe(true);
+    expect(starts()).toBeGreaterThan(1);
+    expect(readFileSync('/proc/self/mounts', 'utf8')).toContain(`tmpfs ${data} tmpfs`);
+  });
+
+  test.each([
+    ['never', 'failed to start containerd: timeout waiting for containerd to start', 3],
+    ['other', 'unable to configure the Docker daemon: unknown flag', 1],
+  ])('that ends each time is given up, with its last words: %s', async (name, words, times) => {
+    const starts = fakeDockerd(name, words, 9);
+    const folder = join(inject('servers').folder, `engine-${name}`);
+    const error = await failureOf(startPrivateEngine({ folder, tied: true }));
+    expect([error.code, starts()]).toEqual(['unavailable', times]);
+    expect(error.message).toContain(`ended before it answered: ${words}`);
+    expect(readFileSync('/proc/self/mounts', 'utf8')).not.toContain(folder);
   });
 
   test('DOCKER_HOST that does not answer is passed over, not failed on', async () => {
