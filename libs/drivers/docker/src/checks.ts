@@ -20,13 +20,18 @@ const LOOP_RESTARTS = 3;
 const SETTLED_MS = 10_000;
 /** Longest that one look may take, in milliseconds. */
 const LOOK_MS = 10_000;
+/** What one look has in any case, in milliseconds: the last one begins when the deadline has come. */
+const LEAST_LOOK_MS = 2_000;
 
 /** An engine that is away, or a container that ended in the middle of a look: the next look knows more. */
 const MISSES: ReadonlySet<string> = new Set(['target_unreachable', 'target_refused']);
 
 type Input = ActionInput<'instance.check'>;
 
-/** Looks until the check passes, and has gone on passing for its stable time. */
+/**
+ * Looks until the check passes, and has gone on passing for its stable time. At the deadline it looks once more: who stood
+ * still until then, or waited for an answer, knows nothing yet.
+ */
 export async function check(
   engine: Engine,
   context: StepContext,
@@ -45,7 +50,13 @@ export async function check(
   for (;;) {
     const left = deadline - performance.now();
     const began = performance.now();
-    const result = await lookOnce(engine, context, input, look, Math.max(left, intervalMs));
+    const result = await lookOnce(
+      engine,
+      context,
+      input,
+      look,
+      Math.max(left, intervalMs, LEAST_LOOK_MS),
+    );
     looks += 1;
     // it ended and was started again while nobody looked
     if (result.run !== lastRun) passingSince = undefined;
@@ -53,7 +64,7 @@ export async function check(
     const isStable = passingSince !== undefined && began - passingSince >= stableSeconds * 1000;
     if (result.seen?.passed === true) passingSince ??= performance.now();
     else passingSince = undefined;
-    // the deadline cuts the last look off: what was seen before says more
+    // a look that was cut off saw nothing: what was seen before says more
     last = result.seen ?? last;
     const now = performance.now();
     // time without the engine says nothing about the instance
@@ -66,7 +77,7 @@ export async function check(
     // from the end of the first look that passed to the beginning of this one: what happens within a look that takes long is not seen
     if (passingSince !== undefined && (isStable || stableSeconds === 0))
       return { looks, detail: last.detail };
-    if (now >= deadline) throw failedError(engine, input, looks, last);
+    if (began >= deadline) throw failedError(engine, input, looks, last);
     await pause(Math.min(intervalMs, deadline - now), context.signal);
   }
 }

@@ -197,6 +197,22 @@ describe('over the network', () => {
     mute.close();
   });
 
+  test('http is asked once more at the deadline, and given time to answer', async () => {
+    const { name } = await run('sleep 600');
+    let asked = 0;
+    const mended = createServer((_request, response) => {
+      asked += 1;
+      // longer than is left of the deadline
+      if (asked > 1) setTimeout(() => response.end('ok'), 300);
+    });
+    await new Promise<void>((resolve) => void mended.listen(0, '127.0.0.1', resolve));
+    const url = `http://127.0.0.1:${(mended.address() as AddressInfo).port}/`;
+    const { looks } = await check(name, { type: 'http', url, deadlineSeconds: 1 });
+    expect([looks, asked]).toEqual([2, 2]);
+    mended.closeAllConnections();
+    mended.close();
+  });
+
   test('a real service behind a published port is seen, once it listens', async () => {
     const port = await freePort();
     const running = await run(`${WAIT_FOR_GO}; exec serve`, {
