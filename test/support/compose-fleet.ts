@@ -37,10 +37,11 @@ export class ComposeFleet {
       throw new Error('Docker Compose and an engine on a Unix socket of this machine are needed');
     this.engineHost = host;
     this.env = { ...process.env, DOCKER_HOST: host };
-    const port = await freePort();
-    this.url = `http://127.0.0.1:${port}`;
     await this.script('make-image', this.debian);
     await this.script('build-image', this.name, this.debian);
+    // only now: another would have minutes to take it
+    const port = await freePort();
+    this.url = `http://127.0.0.1:${port}`;
     const settings = {
       POSTGRES_PASSWORD: newPassword(),
       POSTGRES_IMAGE: this.debian,

@@ -1,4 +1,5 @@
 import type { TestProject } from 'vitest/node';
+import './ports.setup.js';
 import { startSharedServers, type SharedServers, type StartedServers } from './shared-servers.js';
 
 declare module 'vitest' {

@@ -21,7 +21,7 @@ export {
   type NatsServer,
 } from './nats-server.js';
 export { newPassword, newPasswords } from './passwords.js';
-export { freePort, isPortFree } from './ports.js';
+export { freePort, isPortFree, takeShareOfPorts } from './ports.js';
 export { startPostgres, type PostgresOptions } from './postgres-server.js';
 export {
   endProcess,

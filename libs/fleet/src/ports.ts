@@ -8,8 +8,20 @@ const LOOPBACK = '127.0.0.1';
  */
 const FIRST = 20_000;
 const LAST = 32_767;
+let [first, last] = [FIRST, LAST];
 /** Ports that this process gave out already, whose new owner may not listen yet. */
 const given = new Set<number>();
+
+/**
+ * From now on this process gives out ports of its share only. For processes that start many servers side by side: none of
+ * them knows what another gave out, whose new owner does not listen yet.
+ * @param share 0 to `shares` - 1
+ */
+export function takeShareOfPorts(share: number, shares: number): void {
+  const size = Math.floor((LAST + 1 - FIRST) / shares);
+  first = FIRST + share * size;
+  last = first + size - 1;
+}
 
 /** Whether nothing listens on this port of the loopback address. */
 export function isPortFree(port: number): Promise<boolean> {
@@ -32,7 +44,7 @@ export async function freePort(preferred?: number): Promise<number> {
     return preferred;
   }
   for (let tries = 0; tries < 100; tries += 1) {
-    const port = randomInt(FIRST, LAST + 1);
+    const port = randomInt(first, last + 1);
     if (!given.has(port) && (await isPortFree(port))) {
       given.add(port);
       return port;
