@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { LiftlockError, waitFor } from '#kernel';
+import { assertNever, LiftlockError, waitFor } from '#kernel';
 import {
   historyEvent,
   isFinal,
@@ -57,13 +57,15 @@ export class ApiClient {
     path: string,
     body?: unknown,
     headers?: Readonly<Record<string, string>>,
-  ): Promise<Answer> {
+  ): Promise<Answer & { /** Answers before this one were lost. */ readonly isAgain: boolean }> {
+    let asked = 0;
     return waitFor(
       async () => {
+        asked += 1;
         const answer = await this.request(method, path, body, headers);
         if (answer.status >= 500)
           throw new LiftlockError('unavailable', JSON.stringify(answer.body));
-        return answer;
+        return { ...answer, isAgain: asked > 1 };
       },
       { what: `${method} ${path}`, deadlineMs: this.patienceMs, everyMs: 50 },
     );
@@ -93,8 +95,12 @@ export class ApiClient {
     return upgradeView.parse((await this.insist('GET', `/v1/upgrades/${id}`)).body);
   }
 
+  /** What was done though its answer was lost is not refused for having been done. */
   async act(id: string, action: UpgradeAction, body: object = {}): Promise<Answer> {
-    return this.insist('POST', `/v1/upgrades/${id}/${action}`, body);
+    const answer = await this.insist('POST', `/v1/upgrades/${id}/${action}`, body);
+    if (!answer.isAgain || answer.status !== 409) return answer;
+    const view = await this.get(id);
+    return isDone(action, view.state) ? { ...answer, status: 200, body: view } : answer;
   }
 
   /** Waits for a state, and fails at once when it ends in another one. */
@@ -147,5 +153,29 @@ export class ApiClient {
       },
       { what: `the history of ${id}`, deadlineMs: this.patienceMs, everyMs: 100 },
     );
+  }
+}
+
+/** Whether an upgrade that nobody else acts on is where this action leads. */
+function isDone(action: UpgradeAction, state: UpgradeState): boolean {
+  switch (action) {
+    case 'approve':
+      return !['awaiting_approval', 'rejected', 'cancelled'].includes(state);
+    case 'reject':
+      return state === 'rejected';
+    case 'cancel':
+      return ['rolling_back', 'rolled_back', 'cancelled'].includes(state);
+    case 'rollback':
+      return ['rolling_back', 'rolled_back'].includes(state);
+    case 'pause':
+      return state === 'paused';
+    case 'resume':
+      return state !== 'paused';
+    case 'retry':
+    case 'skip':
+    case 'resolve':
+      return state !== 'needs_attention';
+    default:
+      return assertNever(action, 'action');
   }
 }
