@@ -14,6 +14,8 @@ import { IMAGE, Lightwave, type NodeState } from '../support/lightwave.js';
 const PASSWORD = `Admin!23-${Math.random().toString(36).slice(2)}`;
 /** An upgrade that something happens to at each step takes its time. */
 const DEADLINE_MS = 800_000;
+/** How often the end of an upgrade may come before it is cancelled at its last step. */
+const TOO_LATE = 10;
 let folder: string;
 let fleet: EmbeddedFleet;
 let hosts: LightwaveHosts;
@@ -127,24 +129,33 @@ describe('example D on a real engine', () => {
   });
 
   it('cancelled at every step it is as before, data to the byte, on what was begun as on what was not', async () => {
-    const pair = await Lightwave.start(api, hosts, { password: PASSWORD });
-    const before = await states(pair);
+    let pair = await Lightwave.start(api, hosts, { password: PASSWORD });
+    let before = await states(pair);
     const cancelled = new Set<string>();
+    let tooLate = 0;
     for (;;) {
       const { id } = await pair.upgrade();
       let at: string | undefined;
+      let status = 0;
       await atEachStep(id, async (step) => {
         if (at !== undefined || cancelled.has(step.id) || step.direction === 'finalize') return;
         at = step.id;
-        cancelled.add(at);
-        await api.act(id, 'cancel', { reason: `at ${at}` });
+        ({ status } = await api.act(id, 'cancel', { reason: `at ${at}` }));
       });
       const view = await api.get(id);
       if (at === undefined) {
         expect(view.state, view.message).toBe('succeeded');
         break;
       }
-      expect([at, view.state], view.message).toEqual([at, 'rolled_back']);
+      if (status === 409 && view.state === 'succeeded' && tooLate < TOO_LATE) {
+        // the last step had ended before: that one once more, with a pair that is at the beginning
+        tooLate += 1;
+        pair = await Lightwave.start(api, hosts, { password: PASSWORD });
+        before = await states(pair);
+        continue;
+      }
+      cancelled.add(at);
+      expect([at, status < 300, view.state], view.message).toEqual([at, true, 'rolled_back']);
       expect([at, await states(pair)]).toEqual([at, before]);
       for (const node of NODES) {
         expect(pair.hasPassword(node), at).toBe(false);
