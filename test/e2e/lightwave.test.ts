@@ -149,7 +149,8 @@ describe('example D: Lightwave on two Docker hosts', () => {
   });
 
   it('a way back that is stuck waits for a person without the password, and goes on when it is mended', async () => {
-    const lightwave = await start({ failOn: 1, seconds: 3 });
+    // the backup is taken away while the upgrade runs
+    const lightwave = await start({ failOn: 1, seconds: 15 });
     const before = await lightwave.state(1);
     const { id } = await lightwave.upgrade();
     await waitFor(() => lightwave.hasPassword(1), {
