@@ -1,11 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type Docker from 'dockerode';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { z } from 'zod';
 import type { HistoryEvent } from '#contracts';
+import { identify, isAlive, signalProcess, type ProcessIdentity } from '#fleet';
 import { waitFor } from '#kernel';
 import { ApiClient } from '../support/api-client.js';
 import { newFolder } from '../support/data-tree.js';
@@ -15,7 +16,7 @@ import { freshFleet, type FreshFleet } from '../support/fleet.js';
 import { LoneService } from '../support/lone-service.js';
 
 /** Large enough that whoever looks in time finds it at work. */
-const LARGE = 64 * 1024 * 1024;
+const LARGE = 128 * 1024 * 1024;
 
 const folder = newFolder();
 const repository = join(folder, 'fleet', 'data', 'backup');
@@ -50,29 +51,61 @@ async function serviceWithLargeData(): Promise<LoneService> {
   return one;
 }
 
-const top = z.object({ Titles: z.array(z.string()), Processes: z.array(z.array(z.string())) });
-
-/** Helpers that were struck; the engine may take a while to see that one has ended. */
+/** Tars that were struck: one that is killed is there for a moment longer. */
 const struck = new Set<string>();
+const keyOf = ({ pid, startTicks }: ProcessIdentity): string => `${pid} ${startTicks}`;
+
+/** What /proc says about a process, or nothing when it has ended meanwhile. */
+function said(pid: number, read: (folder: string) => string): string {
+  try {
+    return read(`/proc/${pid}`);
+  } catch {
+    return '';
+  }
+}
+const fileOf = (pid: number, name: string): string =>
+  said(pid, (folder) => readFileSync(join(folder, name), 'utf8'));
+const processes = (): number[] => readdirSync('/proc').map(Number).filter(Number.isInteger);
+
+/** A tar that does what is said to the service's data. By the time that the engine had been asked for it, it might be done. */
+function findTar(service: LoneService, doing: string): ProcessIdentity | undefined {
+  return processes()
+    .filter((pid) => fileOf(pid, 'cmdline').split('\0').includes(doing))
+    .filter((pid) => fileOf(pid, 'mountinfo').includes(`${service.name}/data`))
+    .map(identify)
+    .find((tar) => tar !== undefined && !struck.has(keyOf(tar)));
+}
+
+/** The first process of the container that another is in. */
+function firstBeside({ pid }: ProcessIdentity): ProcessIdentity | undefined {
+  const namespace = (one: number): string =>
+    said(one, (folder) => readlinkSync(join(folder, 'ns', 'pid')));
+  const first = processes()
+    .filter((one) => namespace(one) === namespace(pid))
+    .find((one) => /^NSpid:.*\s1$/m.test(fileOf(one, 'status')));
+  return first === undefined ? undefined : identify(first);
+}
+
+/** Stops a process where it is. @returns whether it was caught, and had not ended before. */
+function stop(one: ProcessIdentity): Promise<boolean> {
+  const isStopped = (): boolean => /^State:\s*T/m.test(fileOf(one.pid, 'status'));
+  signalProcess(one, 'SIGSTOP');
+  return waitFor(() => (isAlive(one) ? isStopped() && 'stopped' : 'ended'), {
+    ...{ what: `process ${one.pid} is stopped`, deadlineMs: 60_000, everyMs: 1 },
+  }).then((outcome) => outcome === 'stopped');
+}
 
 /** Kills a helper that works on the service's data, or only the tar in it, as soon as one does what is said. */
 async function kill(service: LoneService, what: 'helper' | 'tar', doing: string): Promise<void> {
   await waitFor(
     async () => {
-      for (const { id, isHelper, running } of await service.containers()) {
-        if (!isHelper || !running || struck.has(id)) continue;
-        const container = docker.getContainer(id);
-        const { Titles, Processes } = top.parse(await container.top({ ps_args: '-eo pid,args' }));
-        const tar = Processes.find(
-          (line) => line[Titles.indexOf('COMMAND')]?.includes(doing) && !/ -c /.test(line.join()),
-        );
-        if (tar === undefined) continue;
-        struck.add(id);
-        if (what === 'helper') await container.kill({ signal: 'SIGKILL' });
-        else process.kill(Number(tar[Titles.indexOf('PID')]), 'SIGKILL');
-        return true;
-      }
-      return false;
+      const tar = findTar(service, doing);
+      // one that stands still cannot end before it is struck
+      if (tar === undefined || !(await stop(tar))) return false;
+      const victim = what === 'tar' ? tar : firstBeside(tar);
+      if (victim === undefined || !signalProcess(victim, 'SIGKILL')) return false;
+      struck.add(keyOf(tar));
+      return true;
     },
     { what: `a helper with tar ${doing}`, deadlineMs: 120_000, everyMs: 5 },
   );
