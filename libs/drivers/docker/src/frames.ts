@@ -42,38 +42,85 @@ export class FrameReader {
   }
 }
 
-/** Standard output only, with back pressure; standard error goes to the callback. */
+/**
+ * How the whole of an output is told from one that was cut off at its end. An engine throws away what it has not read 2 s after a container's
+ * end, and one that is killed closes its connections as in good order: neither the exit code nor the end of a stream says that all came.
+ */
+export interface OutputEnd {
+  /** What comes last on either stream, in ASCII; it is not passed on. */
+  readonly mark: string;
+  /** Called once, when it has come on both: a writer that waits for this has lost nothing. */
+  readonly onMarks: () => void;
+  /** Awaited before the end is passed on: an error here is the stream's. */
+  readonly check: () => Promise<void>;
+}
+
+/** Standard output only, with back pressure; standard error goes to `errors`. */
 export class Stdout extends Transform {
   private readonly frames = new FrameReader();
+  /** What came last, at least as long as the mark where so much came: the mark is looked for in it alone. */
+  private last: Buffer = Buffer.alloc(0);
+  private isMarked = false;
 
+  /** @param whole default: all that comes is passed on, and counts as whole */
   constructor(
-    private readonly onError: (piece: Buffer) => void,
-    /** Awaited before the end is passed on: an error here is the stream's. */
-    private readonly atEnd: () => Promise<void> = async () => undefined,
+    private readonly errors: ErrorText,
+    private readonly whole?: OutputEnd,
   ) {
     super();
   }
 
   override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
     this.frames.push(chunk, (isError, piece) => {
-      if (isError) this.onError(piece);
-      else this.push(piece);
+      if (isError) this.errors.add(piece);
+      else if (this.whole === undefined) this.push(piece);
+      else this.hold(piece, this.whole.mark.length);
     });
+    if (!this.isMarked && this.whole !== undefined && this.endsWith(this.whole.mark)) {
+      if (this.errors.toString().endsWith(this.whole.mark)) {
+        this.isMarked = true;
+        this.whole.onMarks();
+      }
+    }
     done();
   }
 
   override _flush(done: TransformCallback): void {
     const end = async (): Promise<void> => {
-      await this.atEnd();
-      if (!this.frames.isWhole) {
-        throw new LiftlockError(
-          'target_unreachable',
-          'the connection to the engine ended in the middle of the output',
-        );
-      }
+      await this.whole?.check();
+      if (!this.frames.isWhole) throw cutOff('in the middle');
+      if (this.whole === undefined) return;
+      const { mark } = this.whole;
+      if (!this.endsWith(mark)) throw cutOff('before the end');
+      this.push(this.last.subarray(0, -mark.length));
     };
     callbackify(end)((error) => done(error));
   }
+
+  /** Passes on what came before, whole pieces where that can be: neither a copy nor a second piece for each. */
+  private hold(piece: Buffer, least: number): void {
+    if (piece.length >= least) {
+      if (this.last.length > 0) this.push(this.last);
+      this.last = piece;
+      return;
+    }
+    const both = Buffer.concat([this.last, piece]);
+    const passed = Math.max(0, both.length - least);
+    if (passed > 0) this.push(both.subarray(0, passed));
+    this.last = both.subarray(passed);
+  }
+
+  private endsWith(mark: string): boolean {
+    return this.last.subarray(-mark.length).equals(Buffer.from(mark));
+  }
+}
+
+/** @param where it ended: "… the output" */
+export function cutOff(where: string, what = 'reading'): LiftlockError {
+  return new LiftlockError(
+    'target_unreachable',
+    `${what} failed: the connection to the engine ended ${where} of the output`,
+  );
 }
 
 /** Takes what comes on standard error, and says what of it are words about what went wrong. */

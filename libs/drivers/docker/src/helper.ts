@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { addAbortListener } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pipeline, type Duplex, type Readable } from 'node:stream';
@@ -6,7 +7,7 @@ import type { StepContext } from '#drivers/core';
 import { LiftlockError } from '#kernel';
 import { orMissing, type ContainerInfo, type Engine } from './engine.js';
 import { abortedBy, engineError, statusOf } from './errors.js';
-import { Stdout, Tail, type ErrorText } from './frames.js';
+import { Stdout, Tail, cutOff, type ErrorText } from './frames.js';
 import type { HelperImages } from './helper-image.js';
 import type { HelperTools } from './helper-tools.js';
 import { LABELS, filterOf, marks } from './labels.js';
@@ -47,9 +48,13 @@ export async function runForOutput(
   errors: ErrorText = new Tail(),
   input?: Promise<string>,
 ): Promise<Readable> {
-  const helper = await startHelper(engine, context, run);
+  const helper = await startHelper(engine, context, run, 'ends-when-read');
   void input?.then((text) => helper.stream.write(text));
-  const output = new Stdout(errors.add, () => helper.ended(errors));
+  const output = new Stdout(errors, {
+    mark: helper.mark,
+    onMarks: () => void helper.stream.write('read\n'),
+    check: () => helper.ended(errors),
+  });
   // before the pipeline hands on the bare one
   helper.stream.on('error', (error) => output.destroy(engineError(engine, run.what, error)));
   pipeline(helper.stream, output, () => undefined); // an error reaches the reader through `output`
@@ -72,13 +77,13 @@ export async function runWithInput(
 ): Promise<void> {
   let helper: Helper;
   try {
-    helper = await startHelper(engine, context, run);
+    helper = await startHelper(engine, context, run, 'ends');
   } catch (error) {
     input.destroy();
     throw error;
   }
   const errors = new Tail();
-  const output = new Stdout(errors.add);
+  const output = new Stdout(errors);
   output.resume();
   try {
     const reading = pipelineDone(helper.stream, output, { end: true }).catch(() => undefined);
@@ -141,12 +146,24 @@ interface Helper {
   readonly stream: Duplex;
   /** When it has ended, or the engine cannot tell any more. */
   readonly exited: Promise<void>;
-  /** @throws LiftlockError unless it ended with exit code 0, and nothing was lost. */
+  /** What it writes last on either output, when all went well. */
+  readonly mark: string;
+  /** @throws LiftlockError unless it ended with exit code 0, nothing was lost, and all that it said came. */
   ended(errors: ErrorText): Promise<void>;
   remove(): Promise<void>;
 }
 
-async function startHelper(engine: Engine, context: StepContext, run: HelperRun): Promise<Helper> {
+/** What a helper does when its script has ended well: one whose output is wanted waits until all of it was read. */
+type HelperEnd = 'ends' | 'ends-when-read';
+
+async function startHelper(
+  engine: Engine,
+  context: StepContext,
+  asked: HelperRun,
+  end: HelperEnd,
+): Promise<Helper> {
+  const mark = randomBytes(16).toString('hex');
+  const run = { ...asked, script: withMark(asked.script, mark, end) };
   await removeLeftovers(engine, context, ofWhat(context, run));
   await context.guard();
   const id = await createHelper(engine, context, run);
@@ -176,6 +193,7 @@ async function startHelper(engine: Engine, context: StepContext, run: HelperRun)
     return {
       stream,
       exited,
+      mark,
       ended: async (errors) => {
         const exitCode = await code();
         if (exitCode === undefined) {
@@ -185,7 +203,10 @@ async function startHelper(engine: Engine, context: StepContext, run: HelperRun)
           );
         }
         const said = errors.toString();
-        if (exitCode !== 0 || LOSS.test(said)) throw run.failed(exitCode, said);
+        const isWhole = said.endsWith(mark);
+        const words = isWhole ? said.slice(0, -mark.length).trim() : said;
+        if (exitCode !== 0 || LOSS.test(words)) throw run.failed(exitCode, words);
+        if (!isWhole) throw cutOff('before the end', run.what);
       },
       // what stays all the same is found again as a left-over
       remove: async () => (hasExited ? undefined : removeHelper(engine, id).catch(() => undefined)),
@@ -194,6 +215,21 @@ async function startHelper(engine: Engine, context: StepContext, run: HelperRun)
     await removeHelper(engine, id).catch(() => undefined);
     throw error;
   }
+}
+
+/** A connection that is lost ends the waiting, too: the engine closes standard input with it. */
+function withMark(script: string, mark: string, end: HelperEnd): string {
+  return [
+    '(',
+    ':', // a script may be empty
+    script,
+    ')',
+    'code=$?',
+    'if [ "$code" != 0 ]; then exit "$code"; fi',
+    `printf '%s' ${mark}; printf '%s' ${mark} >&2`,
+    ...(end === 'ends' ? [] : ['read -r read']),
+    'exit 0',
+  ].join('\n');
 }
 
 async function createHelper(engine: Engine, context: StepContext, run: HelperRun): Promise<string> {
