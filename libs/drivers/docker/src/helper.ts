@@ -5,12 +5,13 @@ import { pipeline, type Duplex, type Readable } from 'node:stream';
 import { pipeline as pipelineDone } from 'node:stream/promises';
 import type { StepContext } from '#drivers/core';
 import { LiftlockError } from '#kernel';
-import { orMissing, type ContainerInfo, type Engine } from './engine.js';
-import { abortedBy, engineError, statusOf } from './errors.js';
+import type { ContainerInfo, Engine } from './engine.js';
+import { abortedBy, engineError } from './errors.js';
 import { Stdout, Tail, cutOff, type ErrorText } from './frames.js';
 import type { HelperImages } from './helper-image.js';
 import type { HelperTools } from './helper-tools.js';
 import { LABELS, filterOf, marks } from './labels.js';
+import { removeFromEngine } from './remove-container.js';
 
 /** For so long the last words of a helper that has ended are waited for, in milliseconds. */
 const LAST_WORDS_MS = 2000;
@@ -137,7 +138,7 @@ export async function removeLeftovers(
       Labels[LABELS.step] === context.stepId && Labels[LABELS.token] === String(context.token);
     if (own) continue;
     await context.guard();
-    await removeHelper(engine, Id);
+    await removeHelper(engine, Id, context.signal);
   }
 }
 
@@ -316,24 +317,13 @@ function helperSettings(context: StepContext, run: HelperRun, image: string): ob
   };
 }
 
-async function removeHelper(engine: Engine, id: string): Promise<void> {
-  try {
-    await orMissing(
-      engine.call('removing the helper', undefined, (docker) =>
-        docker.getContainer(id).remove({ force: true, v: true }),
-      ),
-    );
-  } catch (error) {
-    if (statusOf(error) !== 409) throw error;
-    // it is being removed, by whoever used it: until that has ended it may still run
-    await orMissing(
-      engine.call(
-        'waiting until the helper is removed',
-        undefined,
-        (docker) => docker.getContainer(id).wait({ condition: 'removed' }) as Promise<unknown>,
-      ),
-    );
-  }
+/** Until one that is being removed, by whoever used it, has ended it may still run. */
+async function removeHelper(engine: Engine, id: string, signal?: AbortSignal): Promise<void> {
+  const what = 'removing the helper';
+  await removeFromEngine(engine, {
+    ...{ id, what, force: true, volumes: true },
+    ...(signal === undefined ? {} : { signal }),
+  });
 }
 
 function writableOf(stream: Duplex): NodeJS.WritableStream {

@@ -3,11 +3,12 @@ import type { ActionInput, ActionOutput } from '#contracts';
 import type { StepContext } from '#drivers/core';
 import { LiftlockError } from '#kernel';
 import { lastLines } from './container-log.js';
-import { nameOf, orMissing, type ContainerInfo, type Engine } from './engine.js';
+import { nameOf, type ContainerInfo, type Engine } from './engine.js';
 import { statusOf } from './errors.js';
 import { environmentOf, hookInstance, keepWords } from './hook-instance.js';
 import { imageFor } from './image-identity.js';
 import { LABELS, marks } from './labels.js';
+import { removeFromEngine } from './remove-container.js';
 
 type Input = ActionInput<'hook.job'>;
 type Output = ActionOutput<'hook.job'>;
@@ -120,10 +121,9 @@ async function endOf(engine: Engine, context: StepContext, job: ContainerInfo): 
 }
 
 async function remove(engine: Engine, context: StepContext, id: string): Promise<void> {
-  await context.guard();
-  await orMissing(
-    engine.call('removing a job', context.signal, (docker, options) =>
-      docker.getContainer(id).remove({ force: true, v: true, ...options }),
-    ),
-  );
+  await removeFromEngine(engine, {
+    ...{ id, what: 'removing a job', force: true, volumes: true },
+    guard: () => context.guard(),
+    signal: context.signal,
+  });
 }

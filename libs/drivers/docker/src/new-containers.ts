@@ -2,6 +2,7 @@ import type { StepContext } from '#drivers/core';
 import { nameOf, type ContainerInfo, type Engine } from './engine.js';
 import { filterOf, LABELS } from './labels.js';
 import { plannedContainer, type Planned } from './planned-container.js';
+import { removeFromEngine } from './remove-container.js';
 
 /** What this upgrade made in place of the planned container, by its labels: at most one of them has the instance's name. */
 export async function newContainersOf(
@@ -62,13 +63,13 @@ export async function removeContainer(
   container: ContainerInfo,
   volumes: 'with-volumes' | 'keep-volumes' = 'with-volumes',
 ): Promise<void> {
-  await context.guard();
-  await engine.call(
-    `removing the container ${nameOf(container)}`,
-    context.signal,
-    (docker, options) =>
-      docker.getContainer(container.Id).remove({ v: volumes === 'with-volumes', ...options }),
-  );
+  await removeFromEngine(engine, {
+    id: container.Id,
+    what: `removing the container ${nameOf(container)}`,
+    volumes: volumes === 'with-volumes',
+    guard: () => context.guard(),
+    signal: context.signal,
+  });
 }
 
 export async function renameContainer(
