@@ -55,6 +55,11 @@ const command = (script: string, more: object = {}, context = attempt()) =>
     ...{ container, imageId: image, onlyWhileRunning: false },
     work: commandWork.parse({ type: 'command', command: ['sh', '-c', script], ...more }),
   });
+const undo = (script: string) =>
+  driver.hooks.command(attempt(), {
+    ...{ container, imageId: image, onlyWhileRunning: true },
+    work: commandWork.parse({ type: 'command', command: ['sh', '-c', script] }),
+  });
 const jobInput = (script: string, more: object = {}) => ({
   ...{ container, imageId: image, image: { reference: REFERENCE, id: image } },
   work: jobWork.parse({ type: 'job', entrypoint: ['sh', '-c'], command: [script], ...more }),
@@ -101,9 +106,52 @@ describe('a command in the instance', () => {
   test('in one that does not run fails, but for an undo, which has nothing to undo then', async () => {
     await made.stop();
     expect((await failureOf(command('true'))).message).toContain('is exited');
-    const work = commandWork.parse({ type: 'command', command: ['true'] });
-    const undo = { container, imageId: image, work, onlyWhileRunning: true };
-    expect(await driver.hooks.command(attempt(), undo)).toMatchObject({ found: 'nothing_to_do' });
+    expect(await undo('true')).toMatchObject({ found: 'nothing_to_do' });
+  });
+
+  test('between two runs of a crash loop fails as in one that does not run, and may be tried again; an undo has nothing to do', async () => {
+    await made.remove({ force: true });
+    made = await docker.createContainer({
+      ...{ name: container, Image: image, Cmd: ['sh', '-c', 'exit 1'] },
+      HostConfig: { NetworkMode: 'none', RestartPolicy: { Name: 'always' } },
+    });
+    await made.start();
+    // the pause between two runs grows, up to a minute
+    await waitFor(
+      async () => {
+        const { RestartCount, State } = await made.inspect();
+        return RestartCount >= 5 && State.Restarting;
+      },
+      { what: 'a long pause', deadlineMs: 60_000 },
+    );
+    expect(await undo('true')).toMatchObject({ found: 'nothing_to_do' });
+    const error = await failureOf(command('true'));
+    expect(error).toMatchObject({ code: 'hook_failed', retryable: true });
+    expect(error.message).toContain('is restarting');
+  });
+
+  test.each([
+    ['ends', () => made.kill()],
+    ['is started again', () => made.restart({ t: 0 })],
+  ])('an undo whose container %s under it has nothing to undo any more', async (_how, end) => {
+    await made.remove({ force: true });
+    made = await docker.createContainer({
+      ...{ name: container, Image: image, Cmd: ['sh', '-c', 'sleep 600'] },
+      HostConfig: { NetworkMode: 'none' },
+    });
+    await made.start();
+    const undoing = undo('sleep 599');
+    await waitFor(async () => JSON.stringify((await made.top()).Processes).includes('sleep 599'), {
+      ...{ what: 'the command', deadlineMs: 60_000 },
+    });
+    await end();
+    expect(await undoing).toMatchObject({ found: 'nothing_to_do' });
+  });
+
+  test('an undo that fails while its container runs on has failed', async () => {
+    const error = await failureOf(undo('exit 9'));
+    expect(error).toMatchObject({ code: 'hook_failed', retryable: true });
+    expect(error.message).toContain('ended with 9');
   });
 });
 
