@@ -68,13 +68,14 @@ export class DockerDriver implements Driver {
     };
     const files = new DockerFiles(this.engines, helpers);
     this.files = {
-      prepare: on((_engine, context, input) => files.prepare(context, input)),
-      write: on((_engine, context, input) => files.write(context, input)),
-      remove: on((_engine, context, input) => files.remove(context, input)),
+      // each looks before it acts
+      prepare: lasting((_engine, context, input) => files.prepare(context, input)),
+      write: lasting((_engine, context, input) => files.write(context, input)),
+      remove: lasting((_engine, context, input) => files.remove(context, input)),
     };
     const edits = new HookEdits(helpers);
     this.hooks = {
-      // not again when the engine went away under it: nobody could tell whether it ran
+      // it waits by itself, before the command only
       command: on(runHookCommand),
       job: lasting(runJob),
       removeJobs: lasting(removeJobs),

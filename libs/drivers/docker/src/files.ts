@@ -137,6 +137,8 @@ export class DockerFiles implements FileDriver {
       what,
       failed: (exitCode: number, stderr: string) => failure(engine, source, what, exitCode, stderr),
     };
+    // an engine that went away under this attempt may come back with its helper at work
+    await removeLeftovers(engine, context, source.Id, 'own');
     await runWithInput(engine, context, run, input);
   }
 }
@@ -191,6 +193,7 @@ function failure(
     case FILE_EXIT.taken:
       return taken(engine, first, nameOf(container));
     case 137: // killed: the helper was removed by a later attempt, or memory ran out
+    case 143: // ended with its host
       return new LiftlockError(
         'target_unreachable',
         `${what} on ${engine.name} failed: its helper was ended`,

@@ -117,11 +117,15 @@ export async function runWithInput(
   }
 }
 
-/** Removes helpers that earlier attempts left, running or not: two must never work on the same data. */
+/**
+ * Removes helpers that earlier attempts left, running or not: two must never work on the same data.
+ * @param also this attempt's own, which may have outlived the connection; default: one that reads does not end another that reads
+ */
 export async function removeLeftovers(
   engine: Engine,
   context: StepContext,
   containerId: string,
+  also?: 'own',
 ): Promise<void> {
   const listed = await engine.call(
     'looking for left-over helpers',
@@ -136,7 +140,7 @@ export async function removeLeftovers(
   for (const { Id, Labels } of listed) {
     const own =
       Labels[LABELS.step] === context.stepId && Labels[LABELS.token] === String(context.token);
-    if (own) continue;
+    if (own && also !== 'own') continue;
     await context.guard();
     await removeHelper(engine, Id, context.signal);
   }

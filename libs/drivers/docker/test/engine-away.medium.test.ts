@@ -99,6 +99,50 @@ test.each([1, 2, 3])(
   },
 );
 
+test.each([1, 2, 3])(
+  'killed before change %i of a file’s writing and removal, the engine is waited for, and the file is there and gone',
+  async (question) => {
+    const one = await start(`file-${question}`);
+    const path = '/data/only.cfg';
+    const here = join(one.folder, 'only.cfg');
+    const file = { path, mode: '0600', uid: 0, gid: 0, content: 'for a while' };
+    const { upgrade } = context();
+    const writing = killAt(question);
+    await driver.files.write(context({ upgrade, token: 1, guard: writing.guard }), {
+      ...{ ...one, files: [file] },
+    });
+    await writing.back();
+    expect(readFileSync(here, 'utf8')).toBe('for a while');
+    const removing = killAt(question);
+    const attempt = context({ upgrade, token: 2, guard: removing.guard });
+    expect(await driver.files.remove(attempt, { ...one, paths: [path] })).toEqual({
+      found: 'done_now',
+    });
+    await removing.back();
+    expect(attempt.lines.join()).toMatch(/waiting until it is back/i);
+    expect(existsSync(here)).toBe(false);
+  },
+);
+
+test('killed before a hook looks, the engine is waited for; killed before the hook runs, nobody runs it again', async () => {
+  const one = await start('hook');
+  const work = { type: 'command' as const, command: ['touch', '/data/ran'], exitCode: 0, env: {} };
+  const input = { ...one, imageId: image, work, onlyWhileRunning: true };
+  await driver.hooks.command(context(), input);
+  rmSync(join(one.folder, 'ran'));
+  await own.kill9();
+  const attempt = context({ token: 2 });
+  const [output] = await Promise.all([driver.hooks.command(attempt, input), own.comeBack()]);
+  expect(output).toMatchObject({ found: 'nothing_to_do' });
+  expect(attempt.lines.join()).toMatch(/waiting until it is back/i);
+  await own.docker.getContainer(one.containerId).start();
+  const { guard, back } = killAt(1);
+  const error = await failureOf(driver.hooks.command(context({ token: 3, guard }), input));
+  expect(error.code, error.message).toBe('target_unreachable');
+  await back();
+  expect(existsSync(join(one.folder, 'ran'))).toBe(false);
+});
+
 test('killed in mid-snapshot and mid-restore, the next attempt finds the engine and the data is exact', async () => {
   const one = await start('data');
   await own.docker.getContainer(one.containerId).stop();
