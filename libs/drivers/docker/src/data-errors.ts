@@ -35,6 +35,7 @@ function codeOf(exitCode: number, direction: 'read' | 'write'): ErrorCode {
     case EXIT.compressor:
       return direction === 'write' ? 'data_corrupt' : 'target_refused';
     case 137: // killed: the helper was removed by a later attempt, or memory ran out
+    case 143: // ended with its host
       return 'target_unreachable';
     default:
       return 'target_refused';

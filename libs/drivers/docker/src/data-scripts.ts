@@ -210,7 +210,7 @@ function pipe(one: string, other: string): string {
   ].join('\n');
 }
 
-/** tar's code wherever it says why; when only the compressor failed, a code of its own; 137 when either was killed, which says nothing of the data. */
+/** tar's code wherever it says why; when only the compressor failed, a code of its own; 137 or 143 when either was killed, which says nothing of the data. */
 function verdict(tar: string, zstd: string): string {
-  return `if [ "${tar}" = 137 ] || [ "${zstd}" = 137 ]; then exit 137; fi\nif [ "${zstd}" != 0 ] && [ "${zstd}" != 141 ]; then exit ${EXIT.compressor}; fi\nif [ "${tar}" != 0 ]; then exit "${tar}"; fi`;
+  return `for killed in 137 143; do if [ "${tar}" = "$killed" ] || [ "${zstd}" = "$killed" ]; then exit "$killed"; fi; done\nif [ "${zstd}" != 0 ] && [ "${zstd}" != 141 ]; then exit ${EXIT.compressor}; fi\nif [ "${tar}" != 0 ]; then exit "${tar}"; fi`;
 }

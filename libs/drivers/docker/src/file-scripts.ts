@@ -26,13 +26,15 @@ export function writeFilesScript(
   const temporary = files.map(({ path }) => quote(temporaryPath(path))).join(' ');
   const clear = `${rm} -f -- ${temporary}`;
   // what is left of the input is taken in before the end: the sender must see an exit code, not a broken pipe
-  const fail = (code: number): string =>
+  const fail = (code: number | string): string =>
     `{ ${call(tools, 'cat')} >/dev/null; ${clear}; exit ${code}; }`;
+  // that it was ended says nothing of what it was to do
+  const unlessKilled = `case "$code" in 137 | 143) ;; *) code=${FILE_EXIT.unpacking} ;; esac;`;
   return [
     'umask 077',
     clear,
     `${call(tools, 'tar')} --extract --file=- --preserve-permissions --same-owner --numeric-owner ` +
-      `--no-overwrite-dir --directory=/ || ${fail(FILE_EXIT.unpacking)}`,
+      `--no-overwrite-dir --directory=/ || { code=$?; ${unlessKilled} ${fail('"$code"')}; }`,
     ...files.flatMap(({ path, isOurs }) => {
       const from = quote(temporaryPath(path));
       const move = `${call(tools, 'mv')} ${isOurs ? '-f' : '-n'} -T -- ${from} ${quote(path)}`;
