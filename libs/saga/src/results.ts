@@ -66,10 +66,7 @@ function recordOutcome(
   }
 }
 
-/**
- * What ends a lane at once on the way out, since the way back is the better answer. On the way back the only other answer is a
- * person: there, what may be of a moment (a port not let go of yet, a container just ending) is tried as often as the step's retry allows.
- */
+/** What may be of a moment (a port not let go of yet, a container just ending), though it ends a lane at once on the way out. */
 const MAY_PASS: ReadonlySet<ErrorShape['code']> = new Set([
   'target_refused',
   'port_taken',
@@ -77,6 +74,48 @@ const MAY_PASS: ReadonlySet<ErrorShape['code']> = new Set([
   'container_exited',
   'data_in_use',
 ]);
+
+/** `MAY_PASS` of what writes all data anew at each attempt, for hours perhaps: only what is found before anything is written. */
+const MAY_PASS_RESTORING: ReadonlySet<ErrorShape['code']> = new Set(['data_in_use']);
+
+/**
+ * Whether an error that is final elsewhere may have gone at the next attempt. On the way out going back is the better answer; where the only
+ * other answer is a person, or something left behind, it is tried as often as the step's retry allows.
+ */
+function mayPass(turn: Turn, stepId: string, code: ErrorShape['code']): boolean {
+  const { step } = turn.index.step(stepId);
+  const codes = step.action === 'data.restore' ? MAY_PASS_RESTORING : MAY_PASS;
+  return codes.has(code) && leadsNowhereElse(turn, stepId);
+}
+
+function leadsNowhereElse(turn: Turn, stepId: string): boolean {
+  const { direction, bracket } = turn.index.step(stepId);
+  switch (direction) {
+    case 'back':
+    case 'finalize':
+      return true;
+    case 'bracket':
+      return isReleaseOrForBack(turn, stepId, bracket);
+    case 'forward':
+    case 'bake':
+      return false;
+    default:
+      return assertNever(direction, 'direction');
+  }
+}
+
+/** Letting go, or acquiring for lanes of which none goes forward. */
+function isReleaseOrForBack(
+  { saga, index }: Turn,
+  stepId: string,
+  id: string | undefined,
+): boolean {
+  const bracket = index.plan.brackets.find((one) => one.id === id);
+  return (
+    bracket?.release.id === stepId ||
+    bracket?.lanes.every((lane) => saga.lanes[lane] !== 'forward') === true
+  );
+}
 
 function recordFailure(
   turn: Turn,
@@ -86,8 +125,7 @@ function recordFailure(
   told: Readonly<Record<string, unknown>>,
 ): void {
   const { retry } = turn.index.step(stepId).step;
-  const passes =
-    error.retryable || (turn.index.compensation.has(stepId) && MAY_PASS.has(error.code));
+  const passes = error.retryable || mayPass(turn, stepId, error.code);
   progress.failures += 1;
   progress.error = error;
   if (!passes || progress.failures >= retry.maxAttempts) {

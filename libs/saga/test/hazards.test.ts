@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { UpgradeState } from '#contracts';
-import { assertSound, TRANSITIONS } from '#saga';
+import { assertSound, PlanIndex, TRANSITIONS } from '#saga';
 import { buildPlan } from './plan-builder.js';
 import { Run } from './run.js';
 
@@ -149,25 +149,84 @@ describe('a target that refuses', () => {
     expect(run.saga.state).toBe('rolling_back');
   });
 
-  it('on the way back, is asked again as often as the step’s retry allows, before a person is', () => {
-    const stepId = 'h0/w0/a/back/stop-new';
-    const run = new Run(buildPlan(one()));
-    run.until('h0/w0/a/check');
-    run.fail('h0/w0/a/check');
-    const planned = run.plan.hops[0]?.compensation.find(({ id }) => id === stepId);
-    const maxAttempts = planned?.retry.maxAttempts ?? 0;
+  /** It refuses until the step's attempts are used up, and the upgrade stays as it is until then. */
+  const refuseToTheEnd = (run: Run, stepId: string): void => {
+    const { maxAttempts } = PlanIndex.of(run.plan).step(stepId).step.retry;
     expect(maxAttempts).toBeGreaterThan(1);
+    run.until(stepId);
     for (let attempt = 1; attempt < maxAttempts; attempt += 1) {
-      run.until(stepId);
+      const { state } = run.saga;
       refuse(run, stepId);
-      expect(run.saga.state).toBe('rolling_back');
+      expect(run.saga.state).toBe(state);
       expect(run.status(stepId)).toBe('waiting');
       again(run, stepId);
+      expect(run.status(stepId)).toBe('dispatched');
     }
+    refuse(run, stepId);
+  };
+  const goingBack = (more: Partial<Parameters<typeof buildPlan>[0]> = {}): Run => {
+    const run = new Run(buildPlan({ ...one(), ...more }));
+    run.until('h0/w0/a/check');
+    run.fail('h0/w0/a/check');
+    return run;
+  };
+
+  it.each([
+    ['on the way back', 'h0/w0/a/back/stop-new', {}],
+    ['in the application’s own way back', 'app/undo/drain', { hooks: 'reversible' }],
+    ['when a bracket is let go of', 'outer/release', { outerBracket: true }],
+  ] as const)(
+    '%s, is asked again as often as the step’s retry allows, before a person is',
+    (_where, stepId, shape) => {
+      const run = goingBack(shape);
+      refuseToTheEnd(run, stepId);
+      expect(run.saga.state).toBe('needs_attention');
+      expect(run.saga.attention).toEqual([stepId]);
+    },
+  );
+
+  it('when a bracket is let go of at a good end, is asked again, too', () => {
+    const run = new Run(buildPlan({ ...one(), outerBracket: true }));
+    refuseToTheEnd(run, 'outer/release');
+    expect(run.saga.attention).toEqual(['outer/release']);
+  });
+
+  it('when a bracket is acquired, is asked again on the way back only', () => {
+    const out = new Run(buildPlan({ ...one(), outerBracket: true }));
+    out.until('outer/acquire');
+    refuse(out, 'outer/acquire');
+    expect(out.saga.cause).toMatchObject({ step: 'outer/acquire' });
+    const back = new Run(buildPlan({ ...one(), outerBracket: true }));
+    back.until('h0/w0/a/check');
+    back.tell({ type: 'pause', actor: 'p' });
+    back.fail('h0/w0/a/check');
+    back.until();
+    back.tell({ type: 'rollback', actor: 'p' });
+    refuseToTheEnd(back, 'outer/acquire');
+    expect(back.saga.attention).toEqual(['outer/acquire']);
+  });
+
+  it('when what was kept is removed, is asked again before it is left behind', () => {
+    const run = new Run(buildPlan(one()));
+    refuseToTheEnd(run, 'h0/w0/a/remove-old');
+    expect(run.saga.state).toBe('succeeded');
+    expect(run.status('h0/w0/a/remove-old')).toBe('skipped');
+  });
+
+  it('in the middle of bringing data back, is not asked to write them all once more', () => {
+    const stepId = 'h0/w0/a/back/restore';
+    const run = goingBack();
     run.until(stepId);
     refuse(run, stepId);
-    expect(run.saga.state).toBe('needs_attention');
     expect(run.saga.attention).toEqual([stepId]);
+  });
+
+  it('before any data is brought back, since they are in use, is asked again', () => {
+    const stepId = 'h0/w0/a/back/restore';
+    const run = goingBack();
+    run.until(stepId);
+    run.fail(stepId, 'none', false, 'data_in_use');
+    expect(run.status(stepId)).toBe('waiting');
   });
 });
 
