@@ -31,7 +31,7 @@ const KNOWN_WORDS: ReadonlyArray<readonly [RegExp, ErrorCode]> = [
 ];
 
 /** What an engine, its shim or its runtime says of a container whose process has ended, which the engine does not know yet. */
-export const JUST_ENDED =
+const JUST_ENDED =
   /ttrpc: closed|transport is closing|shim disconnected|container not running|cannot update a stopped container|process already finished|no such process/i;
 
 /** Answers (500) that are of a moment only: a container that is just ending, or what still holds a file system of one that has ended. */

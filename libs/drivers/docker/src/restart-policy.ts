@@ -1,8 +1,9 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import type { StepContext } from '#drivers/core';
-import { LiftlockError, waitFor } from '#kernel';
-import { nameOf, orMissing, type ContainerInfo, type Engine } from './engine.js';
-import { JUST_ENDED } from './errors.js';
+import { LiftlockError } from '#kernel';
+import { orMissing, type ContainerInfo, type Engine } from './engine.js';
+import { abortedBy, statusOf } from './errors.js';
 import { LABELS, marks } from './labels.js';
 import { removeRecordVolume, writeRecord } from './record-volume.js';
 
@@ -64,13 +65,13 @@ export async function giveBack(
   return true;
 }
 
-/** Before an update of a new container that is taken away: it is never to start by itself again. */
+/** Before a new container is taken away: it is never to start by itself again. */
 export async function neverRestart(
   engine: Engine,
   context: StepContext,
   container: ContainerInfo,
 ): Promise<void> {
-  if (policyOf(container).Name !== 'no') await setPolicy(engine, context, container, NEVER);
+  if (policyOf(container).Name !== 'no') await setPolicy(engine, context, container, NEVER, 'done');
 }
 
 /** The policy from before the stop: as recorded; else as a new container's label repeats it; else what it is now. */
@@ -180,30 +181,49 @@ function parsePolicy(text: string | undefined): RestartPolicy | undefined {
   }
 }
 
+/** @param marked what a container that is gone, or marked for removal, counts as: it can be changed no more, nor be started */
 async function setPolicy(
   engine: Engine,
   context: StepContext,
   container: ContainerInfo,
   policy: RestartPolicy,
+  marked: 'refused' | 'done' = 'refused',
 ): Promise<void> {
   await context.guard();
-  const what = `the restart policy of ${nameOf(container)} is changed`;
-  const outcome = await waitFor(
-    async () => {
-      try {
-        await engine.call('changing the restart policy', context.signal, (docker, options) =>
-          docker.getContainer(container.Id).update({ RestartPolicy: policy, ...options }),
-        );
-        return 'changed' as const;
-      } catch (error) {
-        const refused = LiftlockError.from(error);
-        return JUST_ENDED.test(refused.message) ? false : refused;
+  const what = 'changing the restart policy';
+  const until = performance.now() + ENDING_MS;
+  for (;;) {
+    try {
+      await engine.call(what, context.signal, (docker, options) =>
+        docker.getContainer(container.Id).update({ RestartPolicy: policy, ...options }),
+      );
+      return;
+    } catch (error) {
+      if (!isOfItsState(error)) throw error;
+      const now = await engine.inspect(container.Id, context.signal);
+      if (now === undefined || MARKED.has(now.State.Status)) {
+        if (marked === 'done') return;
+        throw error;
       }
-    },
-    { what, deadlineMs: ENDING_MS, everyMs: 100, signal: context.signal },
-  );
-  if (outcome !== 'changed') throw outcome;
+      if (performance.now() >= until) throw error;
+      await delay(AGAIN_MS, undefined, { signal: context.signal }).catch(() => {
+        throw abortedBy(context.signal, what);
+      });
+    }
+  }
 }
 
+/**
+ * Whether a refusal may be due to what becomes of the container at this moment. The engine answers 500 to that, in the words of
+ * whichever part of it was asked first; what is wrong with the policy itself is a 4xx.
+ */
+function isOfItsState(error: unknown): boolean {
+  if (!(error instanceof LiftlockError) || error.code !== 'target_refused') return false;
+  const status = statusOf(error) ?? 0;
+  return status === 404 || status >= 500;
+}
+
+const MARKED: ReadonlySet<string> = new Set(['removing', 'dead']);
 /** How long an engine may take to find out that a container has ended. */
 const ENDING_MS = 10_000;
+const AGAIN_MS = 100;

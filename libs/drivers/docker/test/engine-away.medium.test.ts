@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -15,18 +16,21 @@ import { failureOf } from '../../../../test/support/failure-of.js';
 import { OwnEngine } from '../../../../test/support/own-engine.js';
 import { serviceImage } from '../../../../test/support/service-image.js';
 import { contextFor, observe, startWithData, targetOf, type FarContainer } from './far-engine.js';
+import { REFERENCE, startInstance, type UpgradeScene } from './upgrade-scene.js';
 
 const PREFIX = 'dkaway';
 const IMAGE = 'liftlock-test-away:1.0';
 
 let own: OwnEngine;
 let image: string;
+let newImage: string;
 let driver: Driver;
 const folders: string[] = [];
 
 beforeAll(async () => {
   own = await OwnEngine.start();
   image = await serviceImage(own.docker, IMAGE, '1.0');
+  newImage = await serviceImage(own.docker, REFERENCE, '2.0');
 });
 beforeEach(async () => {
   driver = await dockerDriver();
@@ -42,6 +46,10 @@ const context = (more: object = {}): ReturnType<typeof contextFor> => ({
   ...contextFor(targetOf(own.host)),
   signal: AbortSignal.timeout(110_000),
   ...more,
+});
+
+const scene = (): UpgradeScene => ({
+  ...{ docker: own.docker, endpoint: own.host, driver, oldImage: image, newImage },
 });
 
 async function start(name: string): Promise<FarContainer> {
@@ -282,6 +290,30 @@ test.each(['SIGKILL of the engine', 'a reboot'])(
     expect((await failureOf(check(down[0] ?? before))).code).toBe('container_exited');
   },
 );
+
+test('a new container whose removal failed is stopped for good: it needs nobody', async () => {
+  const one = await startInstance(scene(), `${PREFIX}-marked`);
+  await one.stop();
+  await one.replace();
+  const made = own.docker.getContainer(one.container);
+  const { Id } = await made.inspect();
+  const kept = join(own.dataFolder, 'containers', Id, 'hostname');
+  // what cannot be removed, whoever asks
+  execFileSync('chattr', ['+i', kept]);
+  try {
+    await expect(made.remove({ force: true })).rejects.toThrow('not permitted');
+    expect((await made.inspect()).State.Status).toBe('dead');
+    expect(await one.stopNew()).toMatchObject({ found: 'done_before' });
+  } finally {
+    execFileSync('chattr', ['-i', kept]);
+  }
+  await one.restoreOld();
+  const old = await own.docker.getContainer(one.containerId).inspect();
+  expect(old).toMatchObject({
+    ...{ Name: `/${one.container}`, State: { Running: true } },
+    ...{ HostConfig: { RestartPolicy: { Name: 'always' } } },
+  });
+});
 
 test('an engine that takes the question and never answers is waited for no longer than the asker may wait', async () => {
   const folder = newFolder();
