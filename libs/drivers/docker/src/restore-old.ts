@@ -7,7 +7,7 @@ import { abortedBy } from './errors.js';
 import { removeLeftovers } from './helper.js';
 import { isMadeFor, newContainersOf, renameContainer } from './new-containers.js';
 import { drift, plannedContainer, short } from './planned-container.js';
-import { giveBack, heldBack, removeRecord } from './restart-policy.js';
+import { giveBack, heldBack, policyBefore, removeRecord } from './restart-policy.js';
 import { startAndWatch } from './start.js';
 
 /** How long the engine gives a container that it stops, in seconds, unless the step or the container says otherwise; and a while to see that it has ended. */
@@ -33,13 +33,51 @@ export async function restoreOld(
   await removeLeftovers(engine, context, old.Id);
   let changed = await takeNameBack(engine, context, input, old, made);
   if (input.start && !(await staysUp(engine, context, old))) {
-    await startAndWatch(engine, context, old);
+    const { Name: policy } = await policyBefore(engine, context, old, made);
+    await startAndWatch(engine, context, old).catch((error: unknown) => {
+      // as it would be without us: its policy is to start it again
+      if (policy === 'no' || !hasEnded(error)) throw error;
+    });
     changed = true;
   }
   // after the start: until then an engine that comes back must not start it by itself
   changed = (await giveBack(engine, context, old, made)) || changed;
+  if (input.start) changed = (await startAfterAll(engine, context, old)) || changed;
   changed = (await removeRecord(engine, context, old.Id)) || changed;
   return { containerId: old.Id, found: changed ? 'done_now' : 'done_before' };
+}
+
+/**
+ * What ended before it had its policy back was started by nothing. From here on what its policy starts again is left to the check, which
+ * knows how long it may take.
+ * @returns whether it had to be started
+ */
+async function startAfterAll(
+  engine: Engine,
+  context: StepContext,
+  old: ContainerInfo,
+): Promise<boolean> {
+  const isUp = async (): Promise<boolean> => {
+    const now = await engine.inspect(old.Id, context.signal);
+    return now !== undefined && isLive(now);
+  };
+  if (await isUp()) return false;
+  context.log(
+    `${nameOf(old)} ended before it had its restart policy back: it is started once more`,
+  );
+  try {
+    await startAndWatch(engine, context, old);
+  } catch (error) {
+    if (!hasEnded(error) || !(await isUp())) throw error;
+  }
+  return true;
+}
+
+function hasEnded(error: unknown): boolean {
+  return (
+    error instanceof LiftlockError &&
+    (error.code === 'container_exited' || error.code === 'out_of_memory')
+  );
 }
 
 /**

@@ -228,6 +228,56 @@ describe('an upgrade', () => {
   });
 });
 
+/** Ends `seconds` after its second start, which is that of the way back; any other run goes on. */
+const fallsOnce = (seconds: number): object => ({
+  Entrypoint: [],
+  Cmd: [
+    ...['/bin/busybox', 'sh', '-c'],
+    `echo >> /starts; [ $(wc -l < /starts) = 2 ] && { sleep ${seconds}; exit 3; }; exec sleep 3600`,
+  ],
+});
+
+test.each([
+  ['at once', 0],
+  ['just before it has its restart policy back', 1],
+])('an old container that ends %s is started once more', async (_when, seconds) => {
+  const one = await startOld(`falls-${seconds}`, fallsOnce(seconds));
+  await one.stop();
+  const lines: string[] = [];
+  let asked = 0;
+  const guard = async (): Promise<void> => {
+    asked += 1;
+    if (asked !== 2) return;
+    const look = async (): Promise<boolean> => !(await inspect(one.containerId)).State.Running;
+    await waitFor(look, { what: 'its end', deadlineMs: 60_000 });
+  };
+  const log = (line: string): void => void lines.push(line);
+  expect((await one.restoreOld({ guard, log })).found).toBe('done_now');
+  expect(lines.join()).toContain('it is started once more');
+  expect(await inspect(one.containerId)).toMatchObject({
+    ...{ State: { Running: true, Restarting: false } },
+    ...{ HostConfig: { RestartPolicy: { Name: 'always' } } },
+  });
+  await expectNoMarks(one);
+});
+
+const ends = { Entrypoint: [], Cmd: ['/bin/busybox', 'sh', '-c', 'exit 3'] };
+
+test('an old container that ends whenever it is started is left to its restart policy, and to the check', async () => {
+  const one = await startOld('loops', ends);
+  await one.stop();
+  expect((await one.restoreOld()).found).toBe('done_now');
+  const { State, HostConfig } = await inspect(one.containerId);
+  expect(State.Running).toBe(true);
+  expect(HostConfig.RestartPolicy?.Name).toBe('always');
+});
+
+test('one that nothing starts again has failed', async () => {
+  const one = await startOld('ends', { ...ends, HostConfig: {} });
+  await one.stop();
+  expect(await failureOf(one.restoreOld())).toMatchObject({ code: 'container_exited' });
+});
+
 test('a record without labels, as an engine leaves that is killed while it makes one, is made anew', async () => {
   const one = await startOld('unlabelled');
   const context = contextOf(endpoint);
