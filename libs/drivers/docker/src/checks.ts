@@ -8,7 +8,7 @@ import { LogLook } from './check-log.js';
 import { failure, seen, type Look, type Seen } from './check-look.js';
 import { isLive, nameOf, type ContainerInfo, type Engine } from './engine.js';
 import { endedWithEngine } from './engine-crash.js';
-import { AWAY_MS, isAway } from './engine-return.js';
+import { AWAY_MS, isAway, isWaitedFor } from './engine-return.js';
 import { abortedBy } from './errors.js';
 import { healthOf } from './observe.js';
 import { exitedError } from './start.js';
@@ -89,7 +89,7 @@ interface LookResult {
   readonly run: string | undefined;
   /** No restart policy has begun this run since the container, or its engine, was started. */
   readonly isFirstRun?: boolean;
-  /** The engine was there before, and does not answer now. */
+  /** The engine was there before, as far as is known, and does not answer now. */
   readonly away?: boolean;
 }
 
@@ -117,10 +117,15 @@ async function lookOnce(
     if (context.signal.aborted) throw abortedBy(context.signal, `checking ${input.container}`);
     // an engine that starts takes the connection, and says nothing
     if (timeout.aborted)
-      return { seen: undefined, run, isFirstRun, away: run === undefined && engine.wasReached };
+      return {
+        seen: undefined,
+        run,
+        isFirstRun,
+        away: run === undefined && isWaitedFor(engine, context),
+      };
     if (error instanceof LiftlockError && !MISSES.has(error.code)) throw error;
     const what = seen(false, error instanceof Error ? error.message : String(error));
-    return { seen: what, run, isFirstRun, away: isAway(error) && engine.wasReached };
+    return { seen: what, run, isFirstRun, away: isAway(error) && isWaitedFor(engine, context) };
   }
 }
 

@@ -4,10 +4,10 @@ import { LiftlockError } from '#kernel';
 import { despiteRestarts } from './engine-return.js';
 import type { Engine } from './engine.js';
 
-const context = { signal: new AbortController().signal, log: () => undefined };
+const context = { signal: new AbortController().signal, log: () => undefined, token: 1 };
 const gone = () => new LiftlockError('target_unreachable', 'the engine is away');
-const engineThat = (ping: () => void) =>
-  ({ name: 'one', wasReached: true, ping: async () => ping() }) as unknown as Engine;
+const engineThat = (ping: () => void, wasReached = true) =>
+  ({ name: 'one', wasReached, ping: async () => ping() }) as unknown as Engine;
 
 it('an engine is waited for however long it was worked with before it went away', async () => {
   const awayMs = 50;
@@ -32,4 +32,19 @@ it('an engine that goes away again and again is waited for so long in all', asyn
   // it is looked for twice a second
   expect(asked).toBeGreaterThanOrEqual(1);
   expect(asked).toBeLessThanOrEqual(2);
+});
+
+it('an engine that this process never reached is an error at once, the first time; then it is waited for', async () => {
+  let tries = 0;
+  const act = async (): Promise<string> => {
+    tries += 1;
+    if (tries < 3) throw gone();
+    return 'done';
+  };
+  const engine = engineThat(() => undefined, false);
+  await expect(despiteRestarts(engine, context, act)).rejects.toMatchObject({
+    code: 'target_unreachable',
+  });
+  expect(tries).toBe(1);
+  expect(await despiteRestarts(engine, { ...context, token: 2 }, act)).toBe('done');
 });

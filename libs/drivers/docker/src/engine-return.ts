@@ -9,11 +9,11 @@ const LOOK_MS = 500;
 
 /**
  * Does something again when the engine went away under it and came back: it looks before it acts, so that it carries on where
- * it was. An engine that this process never reached is not waited for.
+ * it was.
  */
 export async function despiteRestarts<T>(
   engine: Engine,
-  context: Pick<StepContext, 'signal' | 'log'>,
+  context: Pick<StepContext, 'signal' | 'log' | 'token'>,
   act: () => Promise<T>,
   awayMs = AWAY_MS,
 ): Promise<T> {
@@ -22,13 +22,21 @@ export async function despiteRestarts<T>(
     try {
       return await act();
     } catch (error) {
-      if (!isAway(error) || !engine.wasReached || context.signal.aborted) throw error;
+      if (!isAway(error) || !isWaitedFor(engine, context) || context.signal.aborted) throw error;
       context.log(`${error.message}; waiting until it is back`, 'warn');
       const wentAt = performance.now();
       if (!(await isBack(engine, context.signal, wentAt + leftMs))) throw error;
       leftMs -= performance.now() - wentAt;
     }
   }
+}
+
+/**
+ * An engine that this process never reached may be none at all: that is told at once, the first time. By the next attempt it is known to have
+ * been there, since a plan was made of it: its host boots, or this process took over from one that had reached it.
+ */
+export function isWaitedFor(engine: Engine, { token }: Pick<StepContext, 'token'>): boolean {
+  return engine.wasReached || token > 1;
 }
 
 export function isAway(error: unknown): error is LiftlockError {

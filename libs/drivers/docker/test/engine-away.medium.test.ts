@@ -185,6 +185,23 @@ test('killed in mid-snapshot and mid-restore, the next attempt finds the engine 
   expect(treeDigest(one.folder)).toBe(digest);
 });
 
+test('an engine that is away when another process takes over is waited for from the second attempt on', async () => {
+  const one = await start('taken-over');
+  await own.kill9();
+  const { upgrade } = context();
+  const first = await failureOf(driver.instances.stop(context({ upgrade }), one));
+  expect(first).toMatchObject({ code: 'target_unreachable', retryable: true });
+  const second = context({ upgrade, token: 2 });
+  const stopping = driver.instances.stop(second, one);
+  stopping.catch(() => undefined);
+  const waits = () => second.lines.join().includes('waiting until it is back');
+  await waitFor(waits, { what: 'it waits', deadlineMs: 60_000 });
+  await own.comeBack();
+  await stopping;
+  const { State } = await own.docker.getContainer(one.containerId).inspect();
+  expect(State.Running).toBe(false);
+});
+
 test('time without the engine does not count for a check', async () => {
   const one = await start('check');
   await observe(driver, targetOf(own.host));
