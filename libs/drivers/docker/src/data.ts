@@ -51,6 +51,8 @@ type Script = (tools: HelperTools, places: DataPlaces) => string;
 
 /** The data of a container on its volumes and binds, read and written by a helper container that has the same mounts. */
 export class DockerData implements DataDriver {
+  private readonly found = new WeakMap<StepContext, Map<string, Promise<Place>>>();
+
   constructor(
     private readonly engines: Engines,
     private readonly images: HelperImages,
@@ -63,7 +65,7 @@ export class DockerData implements DataDriver {
   }
 
   async isAsLeft(context: StepContext, source: DataSource): Promise<boolean> {
-    const { engine, container } = await this.find(context, source);
+    const { engine, container } = await this.look(context, source);
     return isAsLeft(engine, context, container, () => this.list(context, source));
   }
 
@@ -205,7 +207,20 @@ export class DockerData implements DataDriver {
     return { ...place, run };
   }
 
-  private async find(context: StepContext, source: DataSource): Promise<Place> {
+  /** Of its container only what never changes is right: an attempt looks once. */
+  private find(context: StepContext, source: DataSource): Promise<Place> {
+    const places = this.found.get(context) ?? new Map<string, Promise<Place>>();
+    this.found.set(context, places);
+    const key = JSON.stringify([source.containerId, source.paths]);
+    const known = places.get(key);
+    if (known !== undefined) return known;
+    const place = this.look(context, source);
+    places.set(key, place);
+    place.catch(() => places.delete(key));
+    return place;
+  }
+
+  private async look(context: StepContext, source: DataSource): Promise<Place> {
     const engine = this.engines.of(context.target);
     const container = await despiteRestarts(engine, context, async () =>
       plannedContainer(engine, context, await withPlannedId(engine, context, source)),

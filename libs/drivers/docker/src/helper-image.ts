@@ -13,15 +13,22 @@ import { LABELS } from './labels.js';
 export class HelperImages {
   private tools: Promise<HelperTools> | undefined;
   private readonly building = new Map<Engine, Promise<string>>();
+  private readonly seen = new WeakMap<Engine, string>();
+
+  /** Its ID, as it was seen last: by now it may have been removed. */
+  async seenLast(engine: Engine, context: StepContext): Promise<string> {
+    return this.seen.get(engine) ?? this.of(engine, context);
+  }
 
   /** Its ID. */
   async of(engine: Engine, context: StepContext): Promise<string> {
     const tools = await this.collected();
     const reference = `liftlock-helper:${tools.hash}`;
     const found = await engine.inspectImage(reference, context.signal);
-    if (found !== undefined) return found.Id;
-    await context.guard();
-    return this.build(engine, context, tools, reference);
+    if (found === undefined) await context.guard();
+    const id = found?.Id ?? (await this.build(engine, context, tools, reference));
+    this.seen.set(engine, id);
+    return id;
   }
 
   /** What this machine has; looked for again after a failure: a package may have been installed. */

@@ -240,11 +240,14 @@ function withMark(script: string, mark: string, end: HelperEnd): string {
 async function createHelper(engine: Engine, context: StepContext, run: HelperRun): Promise<string> {
   const name = `liftlock-helper-${run.source?.Id.slice(0, 12) ?? 'room'}-${process.hrtime.bigint().toString(36)}`;
   for (let tries = 1; ; tries += 1) {
-    const image = await run.images.of(engine, context);
+    const { images } = run;
+    const image = await (tries === 1
+      ? images.seenLast(engine, context)
+      : images.of(engine, context));
     try {
       return await createAbortable(engine, context, name, helperSettings(context, run, image));
     } catch (error) {
-      // an upgrade that ended just now has removed it
+      // somebody has removed it since it was seen
       const wasRemoved = error instanceof LiftlockError && error.code === 'image_missing';
       if (!wasRemoved || tries === 3) throw error;
     }

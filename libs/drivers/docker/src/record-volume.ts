@@ -44,17 +44,20 @@ export async function writeRecord(
   );
 }
 
-/** @param what is being done, for messages */
+/**
+ * @param what is being done, for messages
+ * @returns whether it was there
+ */
 export async function removeRecordVolume(
   engine: Engine,
   context: StepContext,
   name: string,
   what: string,
-): Promise<void> {
+): Promise<boolean> {
   await context.guard();
-  await orMissing(
-    engine.call(what, context.signal, (docker, options) =>
-      docker.getVolume(name).remove({ ...options }),
-    ),
-  );
+  const removed = engine.call(what, context.signal, async (docker, options) => {
+    await docker.getVolume(name).remove({ ...options });
+    return true;
+  });
+  return (await orMissing(removed)) === true;
 }

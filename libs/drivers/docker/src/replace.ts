@@ -7,7 +7,7 @@ import { imageFor } from './image-identity.js';
 import { LABELS, marks } from './labels.js';
 import { newContainersOf, removeContainer, renameContainer } from './new-containers.js';
 import { assertKeepable, drift, plannedContainer, short } from './planned-container.js';
-import { holdBack, policyBefore } from './restart-policy.js';
+import { holdBack, type RestartPolicy } from './restart-policy.js';
 import { containerSettings } from './settings.js';
 import { namedContainers } from './settings-references.js';
 import { networkSettings } from './settings-networks.js';
@@ -29,8 +29,9 @@ export async function replace(
   const made = await newContainersOf(engine, context, input.containerId);
   const ready = made.find((one) => isReady(one, input, image));
   if (ready !== undefined && isLive(ready)) return { containerId: ready.Id, found: 'done_before' };
-  await holdBack(engine, context, old);
-  const fresh = ready ?? (await makeNew(engine, context, input, old, image, made));
+  const restartPolicy = await holdBack(engine, context, old);
+  const fresh =
+    ready ?? (await makeNew(engine, context, input, { old, image, restartPolicy }, made));
   const now = await plannedContainer(engine, context, input);
   assertStopped(input, now);
   await startAndWatch(engine, context, fresh);
@@ -46,17 +47,25 @@ function isReady(container: ContainerInfo, input: Input, image: ImageInfo): bool
   );
 }
 
+/** What the new container is made from. */
+interface Origin {
+  readonly old: ContainerInfo;
+  readonly image: ImageInfo;
+  /** That the old one had before it was stopped. */
+  readonly restartPolicy: RestartPolicy;
+}
+
 async function makeNew(
   engine: Engine,
   context: StepContext,
   input: Input,
-  old: ContainerInfo,
-  image: ImageInfo,
+  origin: Origin,
   made: readonly ContainerInfo[],
 ): Promise<ContainerInfo> {
+  const { old, image } = origin;
   for (const half of made) await removeHalf(engine, context, input, half);
   await keepOld(engine, context, input, old);
-  const body = await settingsOf(engine, context, input, old, image);
+  const body = await settingsOf(engine, context, input, origin);
   const networks = networkSettings(old);
   await context.guard();
   context.log(`creating ${input.container} from ${input.image.reference} (${short(image.Id)})`);
@@ -122,8 +131,7 @@ async function settingsOf(
   engine: Engine,
   context: StepContext,
   input: Input,
-  old: ContainerInfo,
-  image: ImageInfo,
+  { old, image, restartPolicy }: Origin,
 ): Promise<object> {
   const oldImage = await engine.inspectImage(old.Image, context.signal);
   if (oldImage === undefined) {
@@ -144,7 +152,7 @@ async function settingsOf(
     newImage: image,
     referred,
     engineHost: await engineHost(engine, context, old),
-    restartPolicy: await policyBefore(engine, context, old),
+    restartPolicy,
     env: input.env,
     command: input.command,
     labels: {

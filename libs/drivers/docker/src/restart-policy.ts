@@ -19,24 +19,27 @@ const NEVER: RestartPolicy = { Name: 'no', MaximumRetryCount: 0 };
  * Keeps a container from being started by the engine itself. An engine that comes back (after a crash or a reboot of the
  * host) starts what has a restart policy, also a container that was stopped by hand: then old and new would run on the same
  * data. The policy that it had is written down before, and how long the stop that follows may take.
+ * @returns that policy
  */
 export async function holdBack(
   engine: Engine,
   context: StepContext,
   container: ContainerInfo,
   stopTimeoutSeconds?: number,
-): Promise<void> {
+): Promise<RestartPolicy> {
   const present = policyOf(container);
-  const recorded = await recordedPolicy(engine, context, container.Id);
-  if (recorded === undefined) {
+  const name = markName(context, container.Id);
+  const records = await recordsOf(engine, context, container.Id);
+  let before = records.get(name);
+  if (before === undefined) {
     // an earlier upgrade that was never taken back may have left its record, and the policy `no`
-    const before =
-      present.Name === 'no' ? await anyRecord(engine, context, container.Id) : undefined;
+    const [left] = records.values();
+    before = present.Name === 'no' && left !== undefined ? left : present;
     await writeRecord(engine, context, {
-      name: markName(context, container.Id),
+      name,
       labels: {
         ...marks(context, 'mark', container.Id),
-        [LABELS.restartPolicy]: JSON.stringify(before ?? present),
+        [LABELS.restartPolicy]: JSON.stringify(before),
         ...(stopTimeoutSeconds === undefined
           ? {}
           : { [LABELS.stopTimeout]: String(stopTimeoutSeconds) }),
@@ -45,6 +48,7 @@ export async function holdBack(
     });
   }
   if (present.Name !== 'no') await setPolicy(engine, context, container, NEVER);
+  return before;
 }
 
 /** Gives the container back the restart policy that it had before `holdBack`. */
@@ -75,11 +79,11 @@ export async function neverRestart(
 }
 
 /** The policy from before the stop: as recorded; else as a new container's label repeats it; else what it is now. */
-export async function policyBefore(
+async function policyBefore(
   engine: Engine,
   context: StepContext,
   container: ContainerInfo,
-  replacements: readonly ContainerInfo[] = [],
+  replacements: readonly ContainerInfo[],
 ): Promise<RestartPolicy> {
   const recorded = await recordedPolicy(engine, context, container.Id);
   if (recorded !== undefined) return recorded;
@@ -95,11 +99,8 @@ export async function removeRecord(
   context: StepContext,
   containerId: string,
 ): Promise<boolean> {
-  const there = await recordedPolicy(engine, context, containerId);
-  if (there === undefined) return false;
   const what = 'removing the record of the restart policy';
-  await removeRecordVolume(engine, context, markName(context, containerId), what);
-  return true;
+  return removeRecordVolume(engine, context, markName(context, containerId), what);
 }
 
 export interface HeldBack {
@@ -143,11 +144,12 @@ function recordOf(engine: Engine, context: StepContext, containerId: string) {
   );
 }
 
-async function anyRecord(
+/** What this upgrade and earlier ones wrote down, by the name of the record. */
+async function recordsOf(
   engine: Engine,
   context: StepContext,
   containerId: string,
-): Promise<RestartPolicy | undefined> {
+): Promise<ReadonlyMap<string, RestartPolicy>> {
   const { Volumes } = await engine.call(
     'looking for records of the restart policy',
     context.signal,
@@ -157,9 +159,12 @@ async function anyRecord(
         ...options,
       }),
   );
-  return (Volumes ?? [])
-    .map((volume) => parsePolicy(volume.Labels?.[LABELS.restartPolicy]))
-    .find((policy) => policy !== undefined);
+  return new Map(
+    (Volumes ?? []).flatMap(({ Name, Labels }) => {
+      const policy = parsePolicy(Labels?.[LABELS.restartPolicy]);
+      return policy === undefined ? [] : [[Name, policy] as const];
+    }),
+  );
 }
 
 function markName(context: StepContext, containerId: string): string {

@@ -7,9 +7,11 @@ import { wasOutOfMemory } from './out-of-memory.js';
 import { startError } from './start-error.js';
 import { statusOf } from './errors.js';
 
-/** For so long a container is watched after its start, in milliseconds: what cannot run at all ends within it. What ends later is seen by the check that follows. */
+/**
+ * So long after its start a container is looked at, in milliseconds: what cannot run at all has ended by then, or was started again. What
+ * ends later is seen by the check that follows.
+ */
 const WATCH_MS = 100;
-const LOOK_MS = 50;
 
 /** Starts a container and sees that it does not end at once. @throws LiftlockError `container_exited`, `port_taken`. */
 export async function startAndWatch(
@@ -19,22 +21,13 @@ export async function startAndWatch(
 ): Promise<void> {
   await context.guard();
   await startOnce(engine, context, container);
-  const until = performance.now() + WATCH_MS;
-  for (;;) {
-    const now = await engine.inspect(container.Id, context.signal);
-    if (
-      now === undefined ||
-      !now.State.Running ||
-      now.State.Restarting ||
-      restarted(container, now)
-    )
-      throw await exitedError(engine, now ?? container);
-    if (performance.now() >= until) return;
-    await delay(LOOK_MS, undefined, { signal: context.signal });
-  }
+  await delay(WATCH_MS, undefined, { signal: context.signal });
+  const now = await engine.inspect(container.Id, context.signal);
+  if (now === undefined || !now.State.Running || now.State.Restarting || restarted(container, now))
+    throw await exitedError(engine, now ?? container);
 }
 
-/** Its restart policy starts it again in no time: two looks may miss the end between them. */
+/** Its restart policy starts it again in no time: the end itself is not seen. */
 function restarted(before: ContainerInfo, now: ContainerInfo): boolean {
   return now.RestartCount > 0 && now.RestartCount !== before.RestartCount;
 }

@@ -74,6 +74,20 @@ test('what may not begin, since there is no room, leaves neither a helper nor an
   await scene.untilNoHelpers();
 });
 
+test('a helper image that somebody removed since it was used is built again', async () => {
+  const folder = scene.folder();
+  await plantTree(folder);
+  const source = await scene.create('pruned', [`${folder}:/data`], ['/data']);
+  const list = await scene.list(source);
+  await scene.untilNoHelpers();
+  const reference = { filters: { reference: ['liftlock-helper'] } };
+  const images = await scene.docker.listImages(reference);
+  expect(images).not.toHaveLength(0);
+  for (const { Id } of images) await scene.docker.getImage(Id).remove({ force: true });
+  expect(await scene.list(source)).toEqual(list);
+  expect(await scene.docker.listImages(reference)).toHaveLength(1);
+});
+
 test('a helper that is killed gives neither archive nor list', async () => {
   const folder = scene.folder();
   writeFileSync(
