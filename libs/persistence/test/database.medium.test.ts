@@ -61,6 +61,34 @@ const count = async (source: DataSource, table: string): Promise<number> => {
   return Number(row?.count);
 };
 
+describe('a statement', () => {
+  /** Over one connection, which has known it for long. */
+  async function often(source: DataSource, statement: string): Promise<Array<object>> {
+    const connection = source.createQueryRunner();
+    try {
+      for (let times = 0; times < 10; times += 1) await connection.query(statement, [1]);
+      await source.query(`ALTER TABLE things ADD COLUMN name text DEFAULT 'new'`);
+      await connection.query(statement, [1]);
+      return (await connection.query(
+        `SELECT statement FROM pg_prepared_statements WHERE statement = $1`,
+        [statement],
+      )) as Array<object>;
+    } finally {
+      await connection.release();
+    }
+  }
+
+  it('is prepared once by a connection, and goes on over a migration', async () => {
+    const source = await open(Things1700000001000);
+    expect(await often(source, `SELECT id FROM things WHERE id = $1`)).toHaveLength(1);
+  });
+
+  it('that asks for all columns goes on over a migration that adds one', async () => {
+    const source = await open(Things1700000001000);
+    expect(await often(source, `SELECT * FROM things WHERE id = $1`)).toHaveLength(0);
+  });
+});
+
 describe('the schema', () => {
   it('is migrated once by services that boot at the same time', async () => {
     const opened = await Promise.all(Array.from({ length: 5 }, () => open(Things1700000001000)));

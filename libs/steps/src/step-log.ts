@@ -71,7 +71,9 @@ export class StepLog {
       try {
         await this.source.query(
           `INSERT INTO step_logs (upgrade, step_id, token, at, level, text)
-           SELECT * FROM unnest($1::text[], $2::text[], $3::int[], $4::timestamptz[], $5::text[], $6::text[])`,
+           SELECT upgrade, step_id, token, at, level, text
+           FROM unnest($1::text[], $2::text[], $3::int[], $4::timestamptz[], $5::text[], $6::text[])
+             AS given (upgrade, step_id, token, at, level, text)`,
           [
             column((line) => line.key.upgrade),
             column((line) => line.key.stepId),

@@ -65,7 +65,7 @@ export class DispatchStore {
   async settled(tx: EntityManager, upgrade: string, steps: readonly SettledStep[]): Promise<void> {
     if (steps.length === 0) return;
     await tx.query(
-      `WITH given AS (SELECT * FROM unnest($2::text[], $3::int[]) AS step (id, token)),
+      `WITH given AS (SELECT id, token FROM unnest($2::text[], $3::int[]) AS step (id, token)),
          deadlines AS (DELETE FROM timers USING given WHERE upgrade = $1 AND key = 'deadline ' || given.id)
        DELETE FROM dispatches USING given
        WHERE upgrade = $1 AND key = given.id AND dispatches.token <= given.token`,

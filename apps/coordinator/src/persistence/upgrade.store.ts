@@ -23,6 +23,9 @@ interface UpgradeRow {
   ended_at: Date | null;
 }
 
+const COLUMNS = `id, environment, application, release, version, saga, request, requested_by, plan_digest, plan_shape, message, last_sequence,
+  created_at, updated_at, ended_at`;
+
 interface HistoryRow {
   upgrade: string;
   sequence: number;
@@ -84,7 +87,10 @@ export class UpgradeStore {
   }
 
   private async read(tx: EntityManager, id: string, lock: string): Promise<UpgradeRecord> {
-    const rows = await tx.query<UpgradeRow[]>(`SELECT * FROM upgrades WHERE id = $1 ${lock}`, [id]);
+    const rows = await tx.query<UpgradeRow[]>(
+      `SELECT ${COLUMNS} FROM upgrades WHERE id = $1 ${lock}`,
+      [id],
+    );
     const row = rows[0];
     if (row === undefined) throw missing(id);
     return fromRow(row);
@@ -126,7 +132,7 @@ export class UpgradeStore {
 
   async list(tx: EntityManager, filter: UpgradeFilter): Promise<UpgradeRecord[]> {
     const rows = await tx.query<UpgradeRow[]>(
-      `SELECT * FROM upgrades
+      `SELECT ${COLUMNS} FROM upgrades
        WHERE ($1::text IS NULL OR environment = $1) AND ($2::text IS NULL OR application = $2)
          AND ($3::text[] IS NULL OR state = ANY ($3)) AND ($4::text IS NULL OR id < $4)
        ORDER BY id DESC LIMIT $5`,
@@ -168,7 +174,8 @@ export class UpgradeStore {
     if (events.length === 0) return;
     await tx.query(
       `INSERT INTO history (upgrade, sequence, type, at, data)
-       SELECT * FROM unnest($1::text[], $2::int[], $3::text[], $4::timestamptz[], $5::jsonb[])`,
+       SELECT upgrade, sequence, type, at, data
+       FROM unnest($1::text[], $2::int[], $3::text[], $4::timestamptz[], $5::jsonb[]) AS given (upgrade, sequence, type, at, data)`,
       [
         events.map(({ upgrade }) => upgrade),
         events.map(({ sequence }) => sequence),
@@ -190,8 +197,10 @@ export class UpgradeStore {
     limit: number,
   ): Promise<{ state: UpgradeState; items: HistoryEvent[] }> {
     const rows = await db.query<Array<{ state: UpgradeState } & (HistoryRow | NoHistoryRow)>>(
-      `SELECT upgrades.state, later.* FROM upgrades
-       LEFT JOIN LATERAL (SELECT * FROM history WHERE upgrade = upgrades.id AND sequence > $2 ORDER BY sequence LIMIT $3) AS later ON true
+      `SELECT upgrades.state, later.upgrade, later.sequence, later.type, later.at, later.data FROM upgrades
+       LEFT JOIN LATERAL (
+         SELECT upgrade, sequence, type, at, data FROM history
+         WHERE upgrade = upgrades.id AND sequence > $2 ORDER BY sequence LIMIT $3) AS later ON true
        WHERE upgrades.id = $1 ORDER BY later.sequence`,
       [id, after, limit],
     );
