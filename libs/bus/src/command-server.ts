@@ -138,19 +138,21 @@ export class CommandServer extends Server {
       (this.ackWaitSeconds * 1_000) / 3,
     );
     let outcome: 'ok' | 'again' | 'dead_letter' = 'ok';
+    let contract: CommandContract | undefined;
     try {
-      await this.handle(message);
+      contract = await this.handle(message);
       this.answer(message, () => message.ack());
     } catch (thrown) {
-      outcome = await this.refuse(message, LiftlockError.from(thrown));
+      contract = knownContract(message);
+      outcome = await this.refuse(message, LiftlockError.from(thrown), contract);
     } finally {
       clearInterval(beat);
-      const name = knownContract(message)?.name ?? 'unknown';
+      const name = contract?.name ?? 'unknown';
       this.observer?.handled('command', name, outcome, (performance.now() - began) / 1_000);
     }
   }
 
-  private async handle(message: JsMsg): Promise<void> {
+  private async handle(message: JsMsg): Promise<CommandContract> {
     const envelope = readEnvelope(message);
     const contract = contractOf(envelope);
     const deliveries = message.info.deliveryCount;
@@ -167,16 +169,22 @@ export class CommandServer extends Server {
       'invalid_request',
       `${envelope.name} ${envelope.id}`,
     );
-    const handler = this.getHandlerByPattern(commandPattern(contract.name));
-    if (handler === null)
+    // Nest's own look-up tries to read each name as JSON, and catches what that throws
+    const handler = this.getHandlers().get(commandPattern(contract.name));
+    if (handler === undefined)
       throw new LiftlockError('misconfigured', `no handler for ${envelope.name}`);
     const result: unknown = await handler(data, envelope);
     if (isObservable(result)) await lastValueFrom(result, { defaultValue: undefined });
+    return contract;
   }
 
-  private async refuse(message: JsMsg, error: LiftlockError): Promise<'again' | 'dead_letter'> {
+  private async refuse(
+    message: JsMsg,
+    error: LiftlockError,
+    contract: CommandContract | undefined,
+  ): Promise<'again' | 'dead_letter'> {
     const deliveries = message.info.deliveryCount;
-    const verdict = verdictOn(error, knownContract(message), deliveries);
+    const verdict = verdictOn(error, contract, deliveries);
     const what = `${message.subject} (delivery ${deliveries}): ${error.code}: ${error.message}`;
     switch (verdict.kind) {
       case 'again':

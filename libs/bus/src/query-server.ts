@@ -110,8 +110,9 @@ export class QueryServer extends Server {
       'invalid_request',
       `the query ${name}`,
     );
-    const handler = this.getHandlerByPattern(queryPattern(name));
-    if (handler === null) throw new LiftlockError('misconfigured', `no handler for ${name}`);
+    // Nest's own look-up tries to read each name as JSON, and catches what that throws
+    const handler = this.getHandlers().get(queryPattern(name));
+    if (handler === undefined) throw new LiftlockError('misconfigured', `no handler for ${name}`);
     const result: unknown = await handler(data);
     const value: unknown = isObservable(result)
       ? await lastValueFrom(result, { defaultValue: undefined })
