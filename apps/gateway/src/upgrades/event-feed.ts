@@ -9,7 +9,7 @@ const PAGE = 200;
 /** Milliseconds after which it is asked although nothing was heard. */
 const POLL_MS = 1_500;
 /** Milliseconds from one question to the next: the steps of a wave tell of themselves hundreds of times, and are read together. */
-const GATHER_MS = 100;
+const GATHER_MS = 200;
 /** What somebody waits for is asked for at once. */
 const AT_ONCE: EventType = 'upgrade-state-changed';
 
