@@ -79,7 +79,7 @@ export async function neverRestart(
 }
 
 /** The policy from before the stop: as recorded; else as a new container's label repeats it; else what it is now. */
-async function policyBefore(
+export async function policyBefore(
   engine: Engine,
   context: StepContext,
   container: ContainerInfo,
