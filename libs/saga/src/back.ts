@@ -15,13 +15,14 @@ export function walkBack(turn: Turn): boolean {
       turn,
       index.lane(id).lane.steps.map((step) => step.id),
     );
+  const tiers = pendingTiers(turn);
   // later hops first: an earlier one's compensation waits for theirs
   for (let hop = index.plan.hops.length - 1; hop >= 0; hop -= 1) {
     const steps = (index.plan.hops[hop]?.compensation ?? []).filter(
       (step) => isNeeded(turn, step) && !ended(saga.steps[step.id]),
     );
     for (const step of steps) {
-      if (isReady(turn, step, hop)) attempt(turn, step);
+      if (isItsTurn(tiers, step) && isReady(turn, step, hop)) attempt(turn, step);
       if (saga.state === 'needs_attention') return false;
     }
   }
@@ -137,6 +138,32 @@ function goesFurther(turn: Turn, laneId: string): boolean {
     if (isGoingBack(turn, id)) return true;
   }
   return false;
+}
+
+/** Tiers in which something that goes back is still to be taken down, and brought up. */
+interface PendingTiers {
+  readonly highestDown: number;
+  readonly lowestUp: number;
+}
+
+function pendingTiers(turn: Turn): PendingTiers {
+  const { saga, index } = turn;
+  let [highestDown, lowestUp] = [-Infinity, Infinity];
+  for (const { step } of index.compensation.values()) {
+    if (step.order === undefined || ended(saga.steps[step.id]) || !serves(turn, step)) continue;
+    // whether it is needed is known only when what it undoes is at rest
+    if (step.when.every((id) => isAtRest(saga.steps[id])) && !isNeeded(turn, step)) continue;
+    const { tier, way } = step.order;
+    if (way === 'down') highestDown = Math.max(highestDown, tier);
+    else lowestUp = Math.min(lowestUp, tier);
+  }
+  return { highestDown, lowestUp };
+}
+
+/** What others depend on goes down after them, and comes up before them. */
+function isItsTurn({ highestDown, lowestUp }: PendingTiers, { order }: CompensationStep): boolean {
+  if (order === undefined) return true;
+  return order.way === 'down' ? order.tier >= highestDown : order.tier <= lowestUp;
 }
 
 function isReady(turn: Turn, step: CompensationStep, hopNumber: number): boolean {

@@ -1,4 +1,5 @@
 import type { Plan, Step } from '#contracts';
+import { PlanIndex } from '#saga';
 
 interface Instance {
   /** Hop whose version runs, or undefined when nothing runs; the kept containers of earlier hops stand still. */
@@ -20,12 +21,20 @@ export class ModelWorld {
   readonly violations: string[] = [];
   readonly applied = new Map<string, number>();
 
+  private readonly index: PlanIndex;
+  /** Of each instance that has one. */
+  private readonly tiers = new Map<string, number>();
+
   constructor(private readonly plan: Plan) {
+    this.index = PlanIndex.of(plan);
     for (const hop of plan.hops) {
       for (const wave of hop.waves) {
         for (const lane of wave.lanes)
           this.instances.set(lane.instance, { running: 0, data: 0, snapshots: new Map() });
       }
+      for (const { order, lanes } of hop.compensation)
+        for (const lane of order === undefined ? [] : lanes)
+          this.tiers.set(this.index.lane(lane).lane.instance, order?.tier ?? 0);
     }
   }
 
@@ -57,6 +66,7 @@ export class ModelWorld {
         instance.data = hop + 1;
         break;
       case 'instance.stop-new':
+        this.checkOrder(step);
         if (instance.running === hop + 1) instance.running = undefined;
         break;
       case 'data.restore': {
@@ -68,6 +78,7 @@ export class ModelWorld {
         break;
       }
       case 'instance.restore-old':
+        this.checkOrder(step);
         if (instance.running !== undefined && instance.running !== hop)
           this.violations.push(`${step.id}: two at once`);
         instance.running = hop;
@@ -75,6 +86,20 @@ export class ModelWorld {
       case 'instance.check':
         break;
       default:
+    }
+  }
+
+  /** Where all goes back to the origin: nothing new runs above what goes down, and all below what comes up is old, and runs. */
+  private checkOrder({ id }: Step): void {
+    const { scope, rollbackTo } = this.plan.policy;
+    const { order } = this.index.compensation.get(id)?.step ?? {};
+    if (order === undefined || scope !== 'upgrade' || rollbackTo !== 'origin') return;
+    for (const [name, { running }] of this.instances) {
+      const tier = this.tiers.get(name) ?? order.tier;
+      if (order.way === 'down' && tier > order.tier && (running ?? 0) > 0)
+        this.violations.push(`${id} while ${name}, which depends on it, runs`);
+      if (order.way === 'up' && tier < order.tier && running !== 0)
+        this.violations.push(`${id} before ${name}, on which it depends, is back`);
     }
   }
 

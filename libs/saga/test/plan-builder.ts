@@ -42,6 +42,8 @@ export interface PlanShape {
   readonly hops: ReadonlyArray<
     ReadonlyArray<{ readonly parallelism: number; readonly lanes: readonly LaneShape[] }>
   >;
+  /** Each wave is a tier: later ones depend on it. */
+  readonly tiers?: boolean;
   readonly scope?: Scope;
   readonly maxFailures?: number;
   readonly rollbackTo?: Policy['rollbackTo'];
@@ -97,7 +99,7 @@ export function buildPlan(shape: PlanShape): Plan {
           const id = `h${h}/w${w}/${lane.instance}`;
           laneIds.push(id);
           instances.add(lane.instance);
-          compensation.push(...compensationOf(id));
+          compensation.push(...compensationOf(id, shape.tiers === true ? w : undefined));
           const { bracket = 'none' } = lane;
           if (bracket !== 'none') {
             const before = bracket === 'replace' ? { beforeStep: `${id}/replace` } : {};
@@ -235,7 +237,13 @@ function laneOf(id: string, hop: number, shape: LaneShape): Lane {
   };
 }
 
-function compensationOf(id: string): CompensationStep[] {
+const WAYS: Readonly<Record<string, 'down' | 'up' | undefined>> = {
+  'stop-new': 'down',
+  'start-old': 'up',
+  'check-old': 'up',
+};
+
+function compensationOf(id: string, tier: number | undefined): CompensationStep[] {
   const back = (
     name: string,
     action: string,
@@ -243,13 +251,17 @@ function compensationOf(id: string): CompensationStep[] {
     when: string[],
     after: string[],
     destinationOnly: boolean,
-  ): CompensationStep => ({
-    ...step(`${id}/back/${name}`, action, app, 'none_needed'),
-    lanes: [id],
-    when: when.map((other) => `${id}/${other}`),
-    after: after.map((other) => `${id}/back/${other}`),
-    destinationOnly,
-  });
+  ): CompensationStep => {
+    const way = WAYS[name];
+    return {
+      ...step(`${id}/back/${name}`, action, app, 'none_needed'),
+      lanes: [id],
+      when: when.map((other) => `${id}/${other}`),
+      after: after.map((other) => `${id}/back/${other}`),
+      destinationOnly,
+      ...(tier === undefined || way === undefined ? {} : { order: { tier, way } }),
+    };
+  };
   return [
     back('stop-new', 'instance.stop-new', 'executor', ['replace'], [], false),
     back('restore', 'data.restore', 'backup', ['replace'], ['stop-new'], true),

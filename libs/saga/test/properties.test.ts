@@ -36,6 +36,7 @@ const shape: fc.Arbitrary<PlanShape> = fc
       ],
     ),
     outerBracket: fc.boolean(),
+    tiers: fc.boolean(),
     hooks: fc.constantFrom(...(['none', 'reversible', 'irreversible', 'jobs'] as const)),
   })
   .map(({ waves, hops, ...rest }) => {

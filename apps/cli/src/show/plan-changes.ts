@@ -1,4 +1,4 @@
-import { ACTIONS, type Change, type Plan, type Step } from '#contracts';
+import { ACTIONS, type Change, type CompensationStep, type Plan, type Step } from '#contracts';
 
 /** What becomes of one component: all its instances that go from the same version to the same. */
 export interface ComponentChange {
@@ -47,15 +47,32 @@ export function irreversibleSteps(plan: Plan): Step[] {
   );
 }
 
-/** A hop's compensation so that each step comes after those that it waits for. */
+/** A hop's compensation so that each step comes after those that it waits for, and dependents go down first and come up last. */
 export function compensationInOrder(hop: Plan['hops'][number]): Step[] {
   const rest = new Map(hop.compensation.map((step) => [step.id, step]));
+  const left = { down: new Map<number, number>(), up: new Map<number, number>() };
+  const count = ({ order }: CompensationStep, by: number): void => {
+    if (order === undefined) return;
+    const tiers = left[order.way];
+    const now = (tiers.get(order.tier) ?? 0) + by;
+    if (now === 0) tiers.delete(order.tier);
+    else tiers.set(order.tier, now);
+  };
+  const isItsTurn = ({ order }: CompensationStep): boolean =>
+    order === undefined ||
+    (order.way === 'down'
+      ? order.tier === Math.max(...left.down.keys())
+      : order.tier === Math.min(...left.up.keys()));
+  for (const step of rest.values()) count(step, 1);
   const ordered: Step[] = [];
   while (rest.size > 0) {
-    const next = [...rest.values()].find((step) => !step.after.some((id) => rest.has(id)));
+    const next = [...rest.values()].find(
+      (step) => isItsTurn(step) && !step.after.some((id) => rest.has(id)),
+    );
     // the planner makes no circle
     if (next === undefined) return [...ordered, ...rest.values()];
     rest.delete(next.id);
+    count(next, -1);
     ordered.push(next);
   }
   return ordered;

@@ -30,7 +30,7 @@ import { StepMaker } from './step-maker.js';
 import { survey, type Survey } from './survey.js';
 import type { TagAnswers } from './tag-answers.js';
 import { Warnings } from './warnings.js';
-import { wavesOf } from './waves.js';
+import { tierNumbersOf, wavesOf } from './waves.js';
 
 export interface PlanningInput {
   readonly request: UpgradeRequest;
@@ -208,9 +208,13 @@ function planHops(
     const warn = (warning: string): void => void planning.first.push(warning);
     return jobImagesOf(instance, at, problems, warn);
   };
+  const { spec } = extent.application.document;
+  const tiers = tierNumbersOf(spec);
+  const tierOf = ({ instance }: Leg): number | undefined => tiers.get(instance.component.name);
+  const hasOrder = new Set(allLegs.map(tierOf)).size > 1;
   hops.forEach(({ from, to, legs }, index) => {
     const id = `h${index + 1}`;
-    const drafts = wavesOf(legs, extent.application.document.spec, extent.targets);
+    const drafts = wavesOf(legs, spec, extent.targets);
     const lanesOfHop: LaneDraft[] = [];
     const waves = drafts.map(({ members, parallelism }, position): Wave => {
       const wave = `${id}/w${position + 1}`;
@@ -218,7 +222,15 @@ function planHops(
       moments.push({ name, legs: members });
       const lanes = members.map((leg) => {
         const before = made.get(leg.instance.id);
-        const lane = new LaneDraft(maker, id, wave, leg, before, jobsOf(leg));
+        const lane = new LaneDraft(
+          maker,
+          id,
+          wave,
+          leg,
+          before,
+          jobsOf(leg),
+          hasOrder ? tierOf(leg) : undefined,
+        );
         // what an earlier lane started runs
         if (before === undefined) refuseImpossibleHooks(leg.subject, problems);
         lane.refuseWhatDoesNotFit();

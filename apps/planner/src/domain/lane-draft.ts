@@ -10,6 +10,7 @@ export class LaneDraft {
   /**
    * @param before of the same instance, in an earlier hop
    * @param jobImages of the hooks' jobs that name one, by reference
+   * @param tier among the application's components; undefined: it has only one
    */
   constructor(
     private readonly maker: StepMaker,
@@ -18,6 +19,7 @@ export class LaneDraft {
     readonly leg: Leg,
     readonly before: LaneDraft | undefined,
     readonly jobImages: ReadonlyMap<string, WantedImage> | undefined,
+    private readonly tier: number | undefined,
   ) {}
 
   get id(): string {
@@ -31,7 +33,7 @@ export class LaneDraft {
 
   /** Made anew each time. */
   planner(): LanePlanner {
-    return new LanePlanner(this.maker, this.hop, this.id, this.subject);
+    return new LanePlanner(this.maker, this.hop, this.id, this.subject, this.tier);
   }
 
   private get subject(): LaneSubject {

@@ -15,6 +15,13 @@ import {
 
 type Forward = 'snapshot' | 'stop' | 'replace';
 
+/** What has an order among instances on the way back, by the name of its step. */
+const WAYS: Readonly<Record<string, 'down' | 'up' | undefined>> = {
+  'stop-new': 'down',
+  'restore-old': 'up',
+  'check-old': 'up',
+};
+
 /**
  * Takes one instance forward, and back: both are planned here, side by side, since each must know the other's steps. What is decided is
  * the subject; the steps follow from it alone, and are spelled out when they are asked for, since a large fleet has a million of them.
@@ -25,6 +32,7 @@ export class LanePlanner {
     private readonly hop: string,
     readonly id: string,
     readonly subject: LaneSubject,
+    private readonly tier: number | undefined,
   ) {}
 
   lane(): Lane {
@@ -164,12 +172,15 @@ export class LanePlanner {
     const steps: CompensationStep[] = [];
     const add: AddStep = (name, step, when, after, destinationOnly) => {
       const id = `${this.hop}/back/${instance.id}/${steps.length + 1}-${name}`;
+      const { tier } = this;
+      const way = WAYS[name];
       steps.push({
         ...step(id),
         lanes: [this.id],
         when: [...when],
         after: [...after],
         destinationOnly,
+        ...(tier === undefined || way === undefined ? {} : { order: { tier, way } }),
       });
       return id;
     };

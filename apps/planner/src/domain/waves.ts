@@ -46,7 +46,7 @@ export function wavesOf<L extends Member>(
 const tierNumbers = new WeakMap<Spec, ReadonlyMap<string, number>>();
 
 /** Of each component, which tier it is in, from 0: the same in each hop. */
-function tierNumbersOf(spec: Spec): ReadonlyMap<string, number> {
+export function tierNumbersOf(spec: Spec): ReadonlyMap<string, number> {
   const found =
     tierNumbers.get(spec) ??
     new Map(

@@ -95,5 +95,10 @@ export const compensationStep = step.extend({
    * too (its own restore and start come later and go further).
    */
   destinationOnly: z.boolean(),
+  /**
+   * Its place among other instances: dependents go down before what they depend on, and come up after it. A step that takes something
+   * `down` waits for those of higher tiers, one that brings it `up` for those of lower ones, of those that are needed. Left out: none.
+   */
+  order: z.strictObject({ tier: z.number().int().min(0), way: z.enum(['down', 'up']) }).optional(),
 });
 export type CompensationStep = z.infer<typeof compensationStep>;
