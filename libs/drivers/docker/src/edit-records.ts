@@ -49,15 +49,9 @@ export async function recordEdit(
 }
 
 /** @returns whether there was one. */
-export async function forgetEdit(
-  engine: Engine,
-  context: StepContext,
-  step: string,
-): Promise<boolean> {
-  if ((await editRecord(engine, context, step)) === undefined) return false;
+export function forgetEdit(engine: Engine, context: StepContext, step: string): Promise<boolean> {
   const name = nameOfRecord(context, step);
-  await removeRecordVolume(engine, context, name, `removing the record of ${step}`);
-  return true;
+  return removeRecordVolume(engine, context, name, `removing the record of ${step}`);
 }
 
 function nameOfRecord({ upgrade }: StepContext, step: string): string {
