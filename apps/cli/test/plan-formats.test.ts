@@ -225,7 +225,7 @@ describe('a plan, shown', () => {
     const scripts = [...runbook.matchAll(/```sh\n([^]*?)```/g)].map(([, script = '']) => script);
     expect(scripts).toHaveLength(9);
     for (const script of scripts) {
-      const { status, stderr } = spawnSync('sh', ['-n'], { input: script, encoding: 'utf8' });
+      const { status, stderr } = spawnSync('bash', ['-n'], { input: script, encoding: 'utf8' });
       expect([script, status, stderr]).toEqual([script, 0, '']);
     }
     expect(runbook).not.toContain("web:2.0'; rm -rf /");

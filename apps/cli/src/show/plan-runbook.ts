@@ -12,7 +12,7 @@ export function planRunbook(plan: Plan, digest: string): string {
     `Plan ${digest}.`,
     ...(out === undefined ? [] : [`Left out, stays as it is: ${out}.`]),
     'Go from top to bottom. When a step fails, stop, and go to "Back": begin with the hop that you are in.',
-    'Set BACKUPS to a folder of the target’s host, and HELPER to an image with sh and tar that is there (busybox).',
+    'The commands are for bash. Set BACKUPS to a folder of the target’s host, and HELPER to an image with sh, find and GNU tar that is there (debian).',
   ];
   const part = (heading: string, steps: readonly Step[]): void => {
     if (steps.length === 0) return;

@@ -2,6 +2,7 @@ import { approvalsText, openNow, type Plan, type Step } from '#contracts';
 import type { Colours } from './colours.js';
 import {
   changeText,
+  compensationInOrder,
   componentChanges,
   downText,
   irreversibleSteps,
@@ -89,7 +90,7 @@ export function stepsText(plan: Plan, colours: Colours): string {
         wave.lanes.length > 1 ? `  ${wave.parallelism} of ${wave.lanes.length} at a time` : '',
       );
     });
-    part(`${prefix}back, if it comes to that`, hop.compensation);
+    part(`${prefix}back, if it comes to that`, compensationInOrder(hop));
   });
   part('after the last wave', after);
   part('back, before any instance is', undoAfter);

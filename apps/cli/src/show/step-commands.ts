@@ -10,9 +10,39 @@ import {
   type Step,
 } from '#contracts';
 
+/** With times, owners, modes, attributes and access lists as they are: a restore that loses some is none. */
+const ALL_OF_IT = "--format=posix --numeric-owner --xattrs --xattrs-include='*' --acls --sparse";
+const ALL_OF_IT_BACK = "--numeric-owner --same-owner --xattrs --xattrs-include='*' --acls";
+
+/** Where a person notes the restart policy, beside the runbook. */
+const policyFile = (target: Step['target'], container: string): string =>
+  quote(`${target.name}-${container}.restart-policy`);
+
+const ENVIRONMENT = `--format '{{range .Config.Env}}{{println .}}{{end}}'`;
+const OPTIONS = `--format '{{if .HostConfig.Privileged}} --privileged{{end}}{{range .HostConfig.CapAdd}} --cap-add {{.}}{{end}}{{range $port, $all := .HostConfig.PortBindings}}{{range $all}} -p {{with .HostIp}}{{.}}:{{end}}{{.HostPort}}:{{$port}}{{end}}{{end}}'`;
+
+/** Options of `docker run` that take over what people set most: restart policy, network, ports, privileges, environment but for the old image's own. */
+function asBefore(
+  docker: string,
+  target: Step['target'],
+  { container, keptName, env }: ActionInput<'instance.replace'>,
+): string[] {
+  const old = quote(keptName);
+  const image = `"$(${docker} inspect --format '{{.Image}}' ${old})"`;
+  const unwanted = Object.keys(env)
+    .filter((name) => env[name] === null)
+    .map((name) => ` | grep -v ${quote(`^${name}=`)}`);
+  return [
+    `--restart "$(cat ${policyFile(target, container)})"`,
+    `--network "$(${docker} inspect --format '{{.HostConfig.NetworkMode}}' ${old})"`,
+    `$(${docker} inspect ${OPTIONS} ${old})`,
+    `--env-file <(${docker} inspect ${ENVIRONMENT} ${old} | grep -vxFf <(${docker} image inspect ${ENVIRONMENT} ${image})${unwanted.join('')})`,
+  ];
+}
+
 /**
- * What a person types to do a step by hand, with Docker's own command line. `$BACKUPS` is a folder of the engine's host; `$HELPER` an
- * image with sh and tar.
+ * What a person types, into bash, to do a step by hand, with Docker's own command line. `$BACKUPS` is a folder of the engine's host; `$HELPER` an
+ * image with sh, find and GNU tar.
  */
 export function commandsOf(step: Step): string[] {
   const { action, target } = step;
@@ -47,6 +77,7 @@ export function commandsOf(step: Step): string[] {
     case 'instance.stop': {
       const { container, stopTimeoutSeconds: seconds } = input(action);
       return [
+        `${docker} inspect --format '{{.HostConfig.RestartPolicy.Name}}:{{.HostConfig.RestartPolicy.MaximumRetryCount}}' ${quote(container)} > ${policyFile(target, container)}   # what comes back later`,
         `${docker} update --restart=no ${quote(container)}`,
         `${docker} stop ${seconds === undefined ? '' : `-t ${seconds} `}${quote(container)}`,
       ];
@@ -54,7 +85,7 @@ export function commandsOf(step: Step): string[] {
     case 'data.snapshot': {
       const { container, paths, backup } = input(action);
       return [
-        `${docker} run --rm --volumes-from ${quote(container)} -v "$BACKUPS":/backups "$HELPER" tar -C / -cpf /backups/${backup}.tar ${paths.map(inRoot).join(' ')}`,
+        `${docker} run --rm --volumes-from ${quote(container)} -v "$BACKUPS":/backups "$HELPER" tar -C / ${ALL_OF_IT} -cpf /backups/${backup}.tar ${paths.map(inRoot).join(' ')}`,
       ];
     }
     case 'data.restore': {
@@ -62,24 +93,24 @@ export function commandsOf(step: Step): string[] {
       const empty = paths.map((path) => `find ${quote(path)} -mindepth 1 -delete`).join(' && ');
       return [
         `# only when nothing that mounts ${paths.join(', ')} runs, and only if the new version ran`,
-        `${docker} run --rm --volumes-from "$(${docker} container inspect ${quote(keptName)} > /dev/null 2>&1 && echo ${quote(keptName)} || echo ${quote(container)})" -v "$BACKUPS":/backups "$HELPER" sh -c ${quote(`${empty} && tar -C / -xpf /backups/${backup}.tar`)}`,
+        `${docker} run --rm --volumes-from "$(${docker} container inspect ${quote(keptName)} > /dev/null 2>&1 && echo ${quote(keptName)} || echo ${quote(container)})" -v "$BACKUPS":/backups "$HELPER" sh -c ${quote(`${empty} && tar -C / ${ALL_OF_IT_BACK} -xpf /backups/${backup}.tar`)}`,
       ];
     }
     case 'instance.replace': {
       const { container, keptName, image, env, command = [] } = input(action);
-      const settings = Object.entries(env).map(([name, value]) =>
-        value === null ? `# without ${name}` : `-e ${quote(`${name}=${value}`)}`,
-      );
+      const old = quote(keptName);
       return [
-        `${docker} rename ${quote(container)} ${quote(keptName)}`,
-        `${docker} inspect ${quote(keptName)}   # ports, networks, restart policy, environment: give them to the next command`,
+        `${docker} rename ${quote(container)} ${old}`,
         [
-          `${docker} run -d --name ${quote(container)} --volumes-from ${quote(keptName)}`,
-          ...settings.filter((one) => !one.startsWith('#')),
+          `${docker} run -d --name ${quote(container)} --volumes-from ${old}`,
+          ...asBefore(docker, target, input(action)),
+          ...Object.entries(env).flatMap(([name, value]) =>
+            value === null ? [] : [`-e ${quote(`${name}=${value}`)}`],
+          ),
           quote(image.id ?? image.digest ?? image.reference),
           ...command.map(quote),
-          ...settings.filter((one) => one.startsWith('#')),
         ].join(' '),
+        `# what else was asked of the old one (${docker} inspect ${old}), such as limits, devices, a command: give it to docker run, too`,
       ];
     }
     case 'instance.check': {
@@ -93,7 +124,12 @@ export function commandsOf(step: Step): string[] {
       return [
         `${docker} rename ${quote(container)} ${quote(`${container}-failed`)}`,
         `${docker} rename ${quote(keptName)} ${quote(container)}`,
-        ...(start ? [`${docker} start ${quote(container)}`] : []),
+        ...(start
+          ? [
+              `${docker} start ${quote(container)}`,
+              `${docker} update --restart="$(cat ${policyFile(target, container)})" ${quote(container)}`,
+            ]
+          : []),
       ];
     }
     case 'instance.remove-new':
