@@ -62,6 +62,39 @@ describe('documents by the command line', () => {
     expect((await run('get', 'application', 'ingress')).code).not.toBe(0);
   });
 
+  it('tell all that is wrong at once: shapes, names given twice, and what nobody has', async () => {
+    const release = (name: string, component: string): string =>
+      `apiVersion: liftlock.dev/v1
+kind: Release
+metadata: { name: ${name} }
+spec: { application: ingress, version: '1.0', components: { ${component}: { image: 'x:1' } } }
+`;
+    const text = [
+      application('nowhere', 1),
+      `apiVersion: liftlock.dev/v1
+kind: Application
+metadata: { name: misshapen }
+spec: { components: [{ name: a }] }
+`,
+      release('one', 'nginx'),
+      release('one', 'tomcat'),
+      release('two', 'nginx').replace('application: ingress', 'application: misshapen'),
+    ].join('---\n');
+    const file = write('all-wrong.yaml', text);
+    const { code, stderr } = await run('apply', '-f', file);
+    expect([code, stderr.split('\n')]).toEqual([
+      2,
+      [
+        'liftlock: nothing was stored',
+        `${file}:14: /spec/components/0/targets: Invalid input: expected array, received undefined`,
+        `${file}:21: Release one is given twice: also in ${file}:16`,
+        `${file}:6: /spec/chains/0: there is no UpgradeChain or ServiceTemplateChain nowhere, neither among these documents nor on the server`,
+        `${file}:24: /spec/components/tomcat: the application ingress has no component tomcat`,
+        '',
+      ],
+    ]);
+  });
+
   it('of a folder are stored whatever their order; diff, history, explain and delete tell of them', async () => {
     const all = join(folder, 'all');
     write('all/application.yaml', application('ingress-nginx-chain', 1));

@@ -2,7 +2,12 @@ import type { Command } from 'commander';
 import { storedDocument, type DocumentKind } from '#contracts';
 import { LiftlockError } from '#kernel';
 import { collectionOf, danglingReferences } from '../documents/dangling.js';
-import { readDocuments, type Fault, type PlacedDocument } from '../documents/read-documents.js';
+import {
+  readDocuments,
+  type Fault,
+  type PlacedDocument,
+  type ReadDocuments,
+} from '../documents/read-documents.js';
 import { EXIT } from '../exit-codes.js';
 import { writeJson, type Output } from '../output.js';
 import type { SetExit } from '../run-command.js';
@@ -29,17 +34,20 @@ export function applyCommand(output: Output, setExit: SetExit): Command {
       'files, folders, or - for standard input; YAML (several documents) or JSON',
     )
     .action(async (options: ApplyOptions) => {
-      const { documents, faults } = await readDocuments(options.filename);
-      if (faults.length > 0) {
+      const read = await readDocuments(options.filename);
+      const refuse = (faults: readonly Fault[]): void => {
         output.writeError(tell(faults));
         setExit(EXIT.usage);
+      };
+      if (read.faults.length > 0) {
+        refuse([...read.faults, ...(await danglingIfKnown(output, options, read))]);
         return;
       }
       await withSession(output, options, async (session) => {
-        const dangling = await danglingReferences(session.client, documents);
+        const { documents, names } = read;
+        const dangling = await danglingReferences(session.client, documents, names);
         if (dangling.length > 0) {
-          output.writeError(tell(dangling));
-          setExit(EXIT.usage);
+          refuse(dangling);
           return;
         }
         const applied: Applied[] = [];
@@ -54,6 +62,22 @@ export function applyCommand(output: Output, setExit: SetExit): Command {
         if (session.format === 'json') writeJson(output, applied);
       });
     });
+}
+
+/** Beside other faults: where the server cannot be asked, these are told alone. */
+async function danglingIfKnown(
+  output: Output,
+  options: ApiOptions,
+  { documents, names }: ReadDocuments,
+): Promise<Fault[]> {
+  try {
+    return await withSession(output, options, ({ client }) =>
+      danglingReferences(client, documents, names),
+    );
+  } catch (error) {
+    if (error instanceof LiftlockError) return [];
+    throw error;
+  }
 }
 
 async function apply({ client }: Session, one: PlacedDocument): Promise<Applied> {

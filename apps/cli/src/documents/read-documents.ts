@@ -16,6 +16,14 @@ export interface PlacedDocument {
   readonly lineOf: SourceDocument['lineOf'];
 }
 
+/** What was found in files. */
+export interface ReadDocuments {
+  readonly documents: PlacedDocument[];
+  /** `<kind> <name>` of all of them, of those with faults, too. */
+  readonly names: ReadonlySet<string>;
+  readonly faults: Fault[];
+}
+
 /** One thing that is wrong in one file. */
 export interface Fault {
   readonly file: string;
@@ -31,28 +39,25 @@ const MAX_BYTES = 16 * 1024 * 1024;
  * All documents of files, folders (their `*.yaml`, `*.yml` and `*.json`, and those of the folders in them) and `-` (standard input), in
  * the order in which they can be applied. All faults of all files are told at once.
  */
-export async function readDocuments(
-  paths: readonly string[],
-): Promise<{ documents: PlacedDocument[]; faults: Fault[] }> {
+export async function readDocuments(paths: readonly string[]): Promise<ReadDocuments> {
   const documents: PlacedDocument[] = [];
   const faults: Fault[] = [];
+  const names = new Set<string>();
   for (const path of paths) {
     for (const file of path === '-' ? ['-'] : filesOf(path)) {
       const found = readText(file, file === '-' ? await text(process.stdin) : readFile(file));
       documents.push(...found.documents);
       faults.push(...found.faults);
+      for (const name of found.names) names.add(name);
     }
   }
   faults.push(...duplicates(documents));
   if (documents.length === 0 && faults.length === 0)
     throw new LiftlockError('invalid_request', `there is no document in ${paths.join(', ')}`);
-  return { documents: documents.toSorted((a, b) => order(a) - order(b)), faults };
+  return { documents: documents.toSorted((a, b) => order(a) - order(b)), names, faults };
 }
 
-export function readText(
-  file: string,
-  content: string,
-): { documents: PlacedDocument[]; faults: Fault[] } {
+export function readText(file: string, content: string): ReadDocuments {
   let sources: SourceDocument[];
   try {
     sources = parseYaml(content);
@@ -62,6 +67,7 @@ export function readText(
     const issues = known.issues ?? [];
     return {
       documents: [],
+      names: new Set(),
       faults:
         issues.length === 0
           ? [{ file, line: undefined, message: known.message }]
@@ -74,7 +80,9 @@ export function readText(
   }
   const documents: PlacedDocument[] = [];
   const faults: Fault[] = [];
+  const names = new Set<string>();
   for (const source of sources) {
+    names.add(`${String(kindOf(source.value))} ${String(nameOf(source.value))}`);
     const parsed = document.safeParse(source.value);
     if (parsed.success) {
       documents.push({
@@ -88,7 +96,7 @@ export function readText(
       faults.push(...within.map((issue) => faultAt(file, source, issue)));
     } else faults.push(...faultsOf(file, source, parsed.error));
   }
-  return { documents, faults };
+  return { documents, names, faults };
 }
 
 function faultsOf(
@@ -121,6 +129,14 @@ export function faultAt(
 
 function kindOf(value: unknown): unknown {
   return typeof value === 'object' && value !== null && 'kind' in value ? value.kind : undefined;
+}
+
+function nameOf(value: unknown): unknown {
+  const metadata =
+    typeof value === 'object' && value !== null && 'metadata' in value ? value.metadata : undefined;
+  return typeof metadata === 'object' && metadata !== null && 'name' in metadata
+    ? metadata.name
+    : undefined;
 }
 
 function said(pointer: string, message: string): string {
