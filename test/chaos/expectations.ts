@@ -27,6 +27,15 @@ export async function expectAgreement(
     );
   }
   const world = await run.readWorld();
+  if (end === 'rolled_back') {
+    // each depends on the one before: dependents go down first, and come up last
+    const order = (wanted: string): string[] =>
+      world.ledger
+        .filter((line) => 'effect' in line && line.effect === wanted)
+        .map(({ container }) => container);
+    expect(order('stopped-new')).toEqual([...COMPONENTS].toReversed());
+    expect(order('started-old')).toEqual([...COMPONENTS]);
+  }
   const image = modelImageId(end === 'succeeded' ? NEW_IMAGE : OLD_IMAGE);
   expect(Object.keys(world.containers).toSorted()).toEqual([...COMPONENTS]);
   for (const container of COMPONENTS) {
