@@ -47,6 +47,13 @@ export function executorHandlers(
     'hook.edit': async (context, input) => (await hooks(context)).edit(context, input),
     'hook.forget-edits': async (context, input) =>
       (await hooks(context)).forgetEdits(context, input),
+    'hook.object': (context, input) =>
+      withHookSecrets(secrets, context, input.work, async (inner, work) =>
+        (await hooks(inner)).object(inner, { ...input, work }),
+      ),
+    'hook.object-back': async (context, input) => (await hooks(context)).objectBack(context, input),
+    'hook.forget-objects': async (context, input) =>
+      (await hooks(context)).forgetObjects(context, input),
     'file.remove': async (context, input) => (await files(context)).remove(context, input),
   };
 }

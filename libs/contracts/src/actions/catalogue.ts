@@ -244,6 +244,39 @@ export const ACTIONS = {
     retry: often,
     observable: true,
   }),
+  /** What is done to objects of a cluster's API: it looks before it changes anything, and what was there is kept on the target. */
+  'hook.object': action({
+    app: 'executor',
+    phase: 'execute',
+    input: hooks.hookObjectInput,
+    output: hooks.hookOutput,
+    undo: 'inverse',
+    timeoutSeconds: 300,
+    retry: never,
+    observable: true,
+  }),
+  /** By what was kept, so that it needs nothing else. */
+  'hook.object-back': action({
+    app: 'executor',
+    phase: 'execute',
+    input: hooks.hookObjectBackInput,
+    output: hooks.hookOutput,
+    undo: 'none_needed',
+    timeoutSeconds: 300,
+    retry: often,
+    observable: true,
+  }),
+  /** What was kept of objects is of no use once nothing takes them back. */
+  'hook.forget-objects': action({
+    app: 'executor',
+    phase: 'finalize',
+    input: hooks.forgetObjectsInput,
+    output: hooks.hookOutput,
+    undo: 'none_needed',
+    timeoutSeconds: 300,
+    retry: often,
+    observable: true,
+  }),
   /** Running or not: nothing that a hook began goes on while its instance is taken back. */
   'hook.remove-jobs': action({
     app: 'executor',

@@ -3,8 +3,19 @@ import { name, sha256, stepId } from '../names.js';
 import { textWithSecrets } from '../secret-references.js';
 import { plainPath } from './files.js';
 import { imageIdentity } from './inputs.js';
-
-const namesNoSecret = (text: string): boolean => !/\$\{\s*LIFTLOCK_SECRET/i.test(text);
+import { namesNoSecret } from './names-no-secret.js';
+import {
+  applyWork,
+  cordonWork,
+  deleteWork,
+  drainWork,
+  isObjectWork,
+  mergeWork,
+  objectWork,
+  patchWork,
+  secretWork,
+  uncordonWork,
+} from './object-works.js';
 
 /** Seen by whoever may look at processes or inspect a container: a secret has no place there. */
 const word = z.string().max(8_000).refine(namesNoSecret, 'must not name a secret: give it by env');
@@ -119,6 +130,19 @@ const timing = {
   repeatable: z.boolean().optional(),
 };
 
+/** Object works look before they change anything, too: they may always be made again. */
+const objectsWith = <S extends z.ZodRawShape>(more: S) =>
+  [
+    mergeWork.extend(more),
+    secretWork.extend(more),
+    deleteWork.extend(more),
+    applyWork.extend(more),
+    patchWork.extend(more),
+    cordonWork.extend(more),
+    drainWork.extend(more),
+    uncordonWork.extend(more),
+  ] as const;
+
 type Work = { readonly type: string } | z.infer<typeof httpWork>;
 
 /** A body of these has no meaning (RFC 9110, 9.3.1 and 9.3.2), and no client sends it. */
@@ -126,8 +150,16 @@ const sendsItsBody = (work: Work): boolean =>
   !('body' in work && work.body !== undefined && /^(GET|HEAD)$/.test(work.method));
 const SENDS_NO_BODY = { path: ['body'], error: 'is never sent with GET or HEAD' };
 
-const saysItsWayBack = (one: { readonly undo?: unknown; readonly irreversible?: true }): boolean =>
-  (one.undo === undefined) !== (one.irreversible === undefined);
+interface SaysItsWayBack {
+  readonly type: string;
+  readonly undo?: unknown;
+  readonly irreversible?: true | undefined;
+}
+/** What is done to objects knows its way back where the document says nothing. */
+const saysItsWayBack = ({ type, undo: back, irreversible }: SaysItsWayBack): boolean =>
+  isObjectWork({ type })
+    ? back === undefined || irreversible === undefined
+    : (back === undefined) !== (irreversible === undefined);
 const SAYS_NO_WAY_BACK =
   'must say how it is taken back: `undo:` with a hook, `undo: none`, or `irreversible: true`, and only one of them';
 
@@ -138,7 +170,20 @@ const noHook = ({ input }: { readonly input?: unknown }): string | undefined =>
 const undo = z
   .discriminatedUnion(
     'type',
-    [commandWork.extend(timing), httpWork.extend(timing), jobWork.extend(timing)],
+    [
+      commandWork.extend(timing),
+      httpWork.extend(timing),
+      jobWork.extend(timing),
+      ...objectsWith(trying),
+    ],
+    { error: noHook },
+  )
+  .refine(sendsItsBody, SENDS_NO_BODY);
+/** Where nothing runs that a command could run in. */
+const undoStopped = z
+  .discriminatedUnion(
+    'type',
+    [httpWork.extend(timing), jobWork.extend(timing), ...objectsWith(trying)],
     { error: noHook },
   )
   .refine(sendsItsBody, SENDS_NO_BODY);
@@ -160,6 +205,17 @@ const editable = {
   undo: z.enum(['back', 'none']).default('back'),
 };
 
+const backOrNone = z.enum(['back', 'none'], { error: 'must be back, none, or another hook' });
+const undoOfObject = <U extends z.ZodType>(other: U) => z.union([backOrNone, other]).optional();
+
+/** `undo` left out is `back`: by what was kept of the objects in their own cluster. `none`: what was done stays. */
+const objectable = {
+  ...trying,
+  name,
+  undo: undoOfObject(undo),
+  irreversible: reversible.irreversible,
+};
+
 /** Something of the application's own that is done at a certain place of an instance's upgrade. */
 export const hook = z
   .discriminatedUnion('type', [
@@ -167,6 +223,23 @@ export const hook = z
     httpWork.extend(reversible),
     jobWork.extend(reversible),
     editWork.extend(editable),
+    ...objectsWith(objectable),
+  ])
+  .refine(saysItsWayBack, SAYS_NO_WAY_BACK)
+  .refine(sendsItsBody, SENDS_NO_BODY);
+
+const reversibleStopped = {
+  ...reversible,
+  undo: z.union([undoStopped, z.literal('none')]).optional(),
+};
+
+/** Done while the instance is down: nothing of it runs that a command could run in. */
+export const stoppedHook = z
+  .discriminatedUnion('type', [
+    httpWork.extend(reversibleStopped),
+    jobWork.extend(reversibleStopped),
+    editWork.extend(editable),
+    ...objectsWith({ ...objectable, undo: undoOfObject(undoStopped) }),
   ])
   .refine(saysItsWayBack, SAYS_NO_WAY_BACK)
   .refine(sendsItsBody, SENDS_NO_BODY);
@@ -177,29 +250,38 @@ export const rollbackHook = z
     httpWork.extend({ ...timing, name }),
     jobWork.extend({ ...timing, name }),
     editWork.extend({ ...trying, name }),
+    ...objectsWith({ ...trying, name }),
   ])
   .refine(sendsItsBody, SENDS_NO_BODY);
 
-const named = <T extends z.ZodType<{ name: string }>>(one: T) =>
+const distinct = <T extends z.ZodType<{ name: string }>>(one: T) =>
   z
     .array(one)
     .max(50)
     .refine(
       (all) => new Set(all.map((item) => (item as { name: string }).name)).size === all.length,
       'names two hooks alike',
-    )
-    .default([]);
+    );
+const named = <T extends z.ZodType<{ name: string }>>(one: T) => distinct(one).default([]);
 
 export const hooks = z.strictObject({
   /** Before the instance is stopped, and before a snapshot of it, in this order. */
   before: named(hook),
+  /**
+   * When the instance has stopped and its data was snapshot, before its new version starts. On the way back they are undone when the data is
+   * back, before the old version starts.
+   */
+  stopped: distinct(stoppedHook).optional(),
   /** When the new version was verified. One that fails takes the instance back. */
   after: named(hook),
   /** On the way back, when the old version was verified. They have no undo. */
   onRollback: named(rollbackHook),
 });
 
-/** The instance in whose container a command of the whole application runs, whose network and mounts its job has, or whose file is edited. */
+/**
+ * The instance in whose container a command of the whole application runs, whose network and mounts its job has, whose file is edited, or in
+ * whose cluster and namespace the objects are.
+ */
 const inInstance = {
   instance: z.strictObject({
     component: name,
@@ -214,6 +296,7 @@ const undoOnce = z
       commandWork.extend({ ...timing, ...inInstance }),
       httpWork.extend(timing),
       jobWork.extend({ ...timing, ...inInstance }),
+      ...objectsWith({ ...trying, ...inInstance }),
     ],
     { error: noHook },
   )
@@ -227,6 +310,7 @@ export const upgradeHook = z
     httpWork.extend(reversibleOnce),
     jobWork.extend({ ...reversibleOnce, ...inInstance }),
     editWork.extend({ ...editable, ...inInstance }),
+    ...objectsWith({ ...objectable, undo: undoOfObject(undoOnce), ...inInstance }),
   ])
   .refine(saysItsWayBack, SAYS_NO_WAY_BACK)
   .refine(sendsItsBody, SENDS_NO_BODY);
@@ -237,6 +321,7 @@ export const upgradeRollbackHook = z
     httpWork.extend({ ...timing, name }),
     jobWork.extend({ ...timing, name, ...inInstance }),
     editWork.extend({ ...trying, name, ...inInstance }),
+    ...objectsWith({ ...trying, name, ...inInstance }),
   ])
   .refine(sendsItsBody, SENDS_NO_BODY);
 
@@ -270,6 +355,7 @@ export const around = z
   .refine((all) => new Set(all.map((one) => one.name)).size === all.length, 'names two alike');
 export type Around = z.infer<typeof around>[number];
 
+export type StoppedHook = z.infer<typeof stoppedHook>;
 export type EditWork = z.infer<typeof editWork>;
 export type Hook = z.infer<typeof hook>;
 export type RollbackHook = z.infer<typeof rollbackHook>;
@@ -306,6 +392,32 @@ export const hookEditInput = z.strictObject({
   recorded: z.boolean().default(false),
   /** The step that this one takes back: what that did not change stays. */
   undoes: stepId.optional(),
+});
+const ofObjects = {
+  /** The instance that the hook belongs to: records of what was there are kept in its namespace. */
+  container: z.string().min(1),
+  /** Where the objects are, but for those that belong to no namespace. */
+  namespace: name,
+  work: objectWork,
+};
+export const hookObjectInput = z.strictObject({
+  ...ofObjects,
+  /** Of `apply`: of what `kubectl` built when the plan was made. */
+  digest: sha256.optional(),
+  /** A step may take it back: what was there is kept, on the target, until then. */
+  recorded: z.boolean().default(false),
+});
+export const hookObjectBackInput = z.strictObject({
+  ...ofObjects,
+  /** The step that is taken back, by what it kept: where it kept nothing, nothing is done. */
+  undoes: stepId,
+});
+export const forgetObjectsInput = z.strictObject({
+  container: z.string().min(1),
+  /** In which something may have been kept. */
+  namespaces: z.array(name).min(1),
+  /** The steps that kept it. */
+  steps: z.array(stepId).min(1),
 });
 export const forgetEditsInput = z.strictObject({
   container: z.string().min(1),

@@ -5,3 +5,4 @@ export * from './hooks.js';
 export * from './inputs.js';
 export * from './made-by.js';
 export * from './mirror.js';
+export * from './object-works.js';

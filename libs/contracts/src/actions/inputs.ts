@@ -21,15 +21,26 @@ export const imageIdentity = z
 export type ImageIdentity = z.infer<typeof imageIdentity>;
 
 const instance = {
-  /** The container's name: before, and again after, the upgrade. */
+  /**
+   * The container's name: before, and again after, the upgrade. Of a workload `<namespace>/<kind>/<name>`, with `/<container>` where the
+   * documents name one of its pods' containers.
+   */
   container: z.string().min(1),
-  /** ID of the container that was observed when the plan was made; in a later hop `madeBy` the step that makes it. */
+  /**
+   * ID of the container that was observed when the plan was made; in a later hop `madeBy` the step that makes it. Of a workload its UID, which is
+   * the same in all hops.
+   */
   containerId: z.string().min(1),
 };
+
+/** Of a workload: it is not stopped before, since its platform takes old pods away as new ones come. Not there: it has stopped. */
+const rolling = z.literal(true).optional();
 
 export const assertUnchangedInput = z.strictObject({
   ...instance,
   imageId: sha256,
+  /** Of a workload: the image as its template names it, since pods may be missing, and their image comes from it. */
+  imageReference: z.string().min(1).optional(),
   running: z.boolean(),
 });
 
@@ -43,6 +54,8 @@ export const prepareImageInput = z.strictObject({
 
 export const stopInput = z.strictObject({
   ...instance,
+  /** Of a workload: the record of how it was, which is written before anything is changed. */
+  keptName: z.string().min(1).optional(),
   /** Seconds between the stop signal and SIGKILL; default: the container's own, else 10. */
   stopTimeoutSeconds: seconds.optional(),
 });
@@ -50,8 +63,9 @@ export const stopInput = z.strictObject({
 export const replaceInput = z.strictObject({
   ...instance,
   image: imageIdentity,
-  /** Name that the old container is kept under until the bake ends. */
+  /** Name that the old container, or a record of how a workload was, is kept under until the bake ends. */
   keptName: z.string().min(1),
+  rolling,
   /** Environment variables that the new version wants otherwise; null removes one. */
   env: z.record(z.string(), z.string().nullable()).default({}),
   command: z.array(z.string()).optional(),
@@ -66,8 +80,9 @@ export const stopNewInput = z.strictObject({
 export const restoreOldInput = z.strictObject({
   ...instance,
   keptName: z.string().min(1),
-  /** Whether it ran when the plan was made: what was stopped stays stopped. */
+  /** Whether it ran when the plan was made: what was stopped stays stopped. A workload gets as many pods as its record says, or none. */
   start: z.boolean(),
+  rolling,
 });
 
 export const removeNewInput = z.strictObject({ ...instance, keptName: z.string().min(1) });

@@ -1,11 +1,16 @@
 import { z } from 'zod';
+import { assertNever } from '#kernel';
 import { check } from '../actions/checks.js';
 import { ephemeralFiles } from '../actions/files.js';
 import { around, hooks, upgradeHooks } from '../actions/hooks.js';
 import { API_VERSION } from '../apps.js';
 import { dottedName, name, seconds, sha256 } from '../names.js';
-import { credentials, dockerEndpointIssues } from '../plan/docker-endpoint.js';
-import { DRIVER_NAMES } from '../plan/step.js';
+import { dockerEndpointIssues } from '../plan/docker-endpoint.js';
+import { kubernetesEndpointIssues } from '../plan/kubernetes-endpoint.js';
+import type { EndpointIssue } from '../plan/endpoint-issue.js';
+import { DRIVER_NAMES, type DriverName } from '../plan/step.js';
+import { credentials, type Credentials } from '../plan/target-credentials.js';
+import { workload } from '../plan/workload.js';
 import { security } from '../policy/emergency.js';
 import { environmentPolicy } from '../policy/environment-policy.js';
 import {
@@ -27,6 +32,23 @@ function holdsNoPassword(url: string): boolean {
   return parsed === null || (parsed.username === '' && parsed.password === '');
 }
 
+function endpointIssues(
+  driver: DriverName,
+  endpoint: string,
+  given: Credentials | undefined,
+): readonly EndpointIssue[] {
+  switch (driver) {
+    case 'docker':
+      return dockerEndpointIssues(endpoint, given);
+    case 'kubernetes':
+      return kubernetesEndpointIssues(endpoint, given);
+    case 'model':
+      return [];
+    default:
+      return assertNever(driver, 'driver');
+  }
+}
+
 export const environmentSpec = z.strictObject({
   targets: z
     .array(
@@ -37,8 +59,8 @@ export const environmentSpec = z.strictObject({
           /** Where it is reached from; default `main`. */
           site: name.default('main'),
           /**
-           * For Docker `unix:///var/run/docker.sock`, `ssh://user@host[:port][/path of the socket]` or `tcp://host:port`; a folder for the
-           * model target.
+           * For Docker `unix:///var/run/docker.sock`, `ssh://user@host[:port][/path of the socket]` or `tcp://host:port`; for Kubernetes
+           * `https://host:port` of its API server, or `kubeconfig://context`; a folder for the model target.
            */
           endpoint: z.string().min(1),
           /** References to the secrets that the endpoint is reached with; none for a Unix socket. */
@@ -49,8 +71,7 @@ export const environmentSpec = z.strictObject({
           labels: labels.optional(),
         })
         .superRefine(({ driver, endpoint, credentials: given }, context) => {
-          if (driver !== 'docker') return;
-          for (const { path, message } of dockerEndpointIssues(endpoint, given))
+          for (const { path, message } of endpointIssues(driver, endpoint, given))
             context.addIssue({ code: 'custom', path: [...path], message });
         }),
     )
@@ -86,12 +107,23 @@ const share = z.union([
   z.string().regex(/^(100|[1-9]\d?)%$/, 'must be a whole number from 1 on, or 1% to 100%'),
 ]);
 
+export const STRATEGIES = ['recreate', 'rolling'] as const;
+/** How an instance comes from its old version to its new one. */
+export type Strategy = (typeof STRATEGIES)[number];
+
 export const componentSpec = z.strictObject({
   name,
   /** Names of the environment's targets that it runs on: one instance on each. */
   targets: z.array(name).min(1),
-  /** The container's name; default: the component's. */
+  /** The container's name; default: the component's. Of Docker. */
   container: z.string().min(1).optional(),
+  /** The Deployment, StatefulSet or DaemonSet that it is on Kubernetes; needed there. */
+  workload: workload.optional(),
+  /**
+   * `recreate`: it is stopped before its new version starts. `rolling`: its platform brings new pods up as old ones go; of Kubernetes. Default:
+   * `recreate`, but on Kubernetes `rolling` where it has neither data that is snapshot while it is stopped nor hooks for that moment.
+   */
+  strategy: z.enum(STRATEGIES).optional(),
   /** Components that are upgraded and verified before this one. */
   dependsOn: z.array(name).default([]),
   /** What every version of it requires of others, unless a release says otherwise; checked at every moment of a plan. */
@@ -134,6 +166,11 @@ export const applicationSpec = z.strictObject({
    * before is verified. Left out: as many as `maxParallel` lets.
    */
   maxUnavailable: share.optional(),
+  /**
+   * Nodes that are ready for pods, of each Kubernetes cluster that is upgraded; default 2: on a single one nothing is left while its pods are
+   * made anew. With fewer the upgrade is refused.
+   */
+  minNodes: z.number().int().min(1).optional(),
   /** Instances of each component that go first, in a wave of their own. */
   canary: share.optional(),
   /** Targets that go together, one group after another; those that no group selects come last. */

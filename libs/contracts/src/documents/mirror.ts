@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { name } from '../names.js';
-import { secretReference } from '../plan/docker-endpoint.js';
+import { secretReference } from '../plan/target-credentials.js';
 import { imagePattern } from './image-pattern.js';
 
 const HOST = /^(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(?::\d{1,5})?$/;

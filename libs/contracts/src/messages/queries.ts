@@ -214,6 +214,8 @@ export const QUERIES = {
       target: stepTarget,
       containers: z.array(z.string()),
       images: z.array(z.object({ reference: z.string(), archive: z.string().optional() })),
+      /** What is to be applied to a cluster: files and folders on the executor's machine. */
+      manifests: z.array(z.object({ path: z.string(), namespace: name })).optional(),
     }),
     reply: observation,
     timeoutSeconds: 30,

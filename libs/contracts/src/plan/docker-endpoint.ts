@@ -1,29 +1,6 @@
-import { z } from 'zod';
 import { assertNever } from '#kernel';
-
-/** A secret as documents name it; resolved in the service that uses it. */
-export const secretReference = z
-  .string()
-  .regex(
-    /^env:LIFTLOCK_SECRET_[A-Z0-9_]+$/,
-    'must be env:LIFTLOCK_SECRET_<NAME>: secrets themselves never stand in documents',
-  );
-
-/** What a target is reached with: references only, resolved in the service that reaches it. */
-export const credentials = z.strictObject({
-  /** Private key: of the user (SSH), of the client's certificate (TLS). OpenSSH's format or PEM. */
-  key: secretReference.optional(),
-  /** Of the private key of an `ssh://` endpoint, where it has one. */
-  passphrase: secretReference.optional(),
-  /** Lines as in `~/.ssh/known_hosts`: the keys that the host of an `ssh://` endpoint may have. */
-  knownHosts: secretReference.optional(),
-  /** Certificate of the authority that signed the engine's certificate, for a `tcp://` endpoint. PEM. */
-  ca: secretReference.optional(),
-  /** The client's certificate, for a `tcp://` endpoint. PEM. */
-  certificate: secretReference.optional(),
-});
-export type Credentials = z.infer<typeof credentials>;
-export type CredentialName = keyof Credentials;
+import { withoutPassword, type EndpointIssue } from './endpoint-issue.js';
+import type { CredentialName, Credentials } from './target-credentials.js';
 
 /** Where a Docker Engine listens. */
 export type DockerEndpoint =
@@ -91,7 +68,7 @@ export function credentialsOf(endpoint: DockerEndpoint): {
 export function dockerEndpointIssues(
   endpoint: string,
   given: Credentials | undefined,
-): ReadonlyArray<{ readonly path: readonly string[]; readonly message: string }> {
+): readonly EndpointIssue[] {
   const parsed = parseDockerEndpoint(endpoint);
   if (parsed === undefined) {
     return [
@@ -123,11 +100,6 @@ function missingMessage(endpoint: DockerEndpoint, missing: readonly string[]): s
     ? `an engine over TCP is reached with certificates of both sides, since whoever reaches it is root on its host; missing: ${list} ` +
         '(references to secrets), or use ssh://user@host'
     : `an engine over SSH needs references to secrets: ${list}`;
-}
-
-/** A message must not repeat a password that someone wrote into a URL. */
-function withoutPassword(endpoint: string): string {
-  return endpoint.replace(/(\/\/[^/@:]*):[^/@]*@/, '$1:…@');
 }
 
 function bare(host: string): string {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { STEP_APPS } from '../apps.js';
 import { jsonObject, name, seconds, stepId } from '../names.js';
-import { credentials } from './docker-endpoint.js';
+import { credentials } from './target-credentials.js';
 
 export const PHASES = ['mirror', 'backup', 'execute', 'verify', 'finalize'] as const;
 export type Phase = (typeof PHASES)[number];
@@ -23,7 +23,7 @@ export const retryPolicy = z.strictObject({
 });
 export type RetryPolicy = z.infer<typeof retryPolicy>;
 
-export const DRIVER_NAMES = ['docker', 'model'] as const;
+export const DRIVER_NAMES = ['docker', 'kubernetes', 'model'] as const;
 export type DriverName = (typeof DRIVER_NAMES)[number];
 
 /** Where a step acts, with all that is needed to get there but the secrets, which are references. */
@@ -31,7 +31,7 @@ export const stepTarget = z.strictObject({
   name,
   driver: z.enum(DRIVER_NAMES),
   site: name,
-  /** Where a Docker Engine listens, see `DockerEndpoint`; for the model target the path of its folder. */
+  /** Where a Docker Engine listens, see `DockerEndpoint`, or a cluster, see `KubernetesEndpoint`; for the model target the path of its folder. */
   endpoint: z.string().min(1),
   /** References to what it is reached with. */
   credentials: credentials.optional(),

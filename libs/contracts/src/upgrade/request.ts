@@ -113,6 +113,22 @@ export type HistoryEvent = z.infer<typeof historyEvent>;
 export const observation = z.object({
   target: name,
   engine: z.object({ name: z.string(), version: z.string() }),
+  /** Of a cluster: nodes that are ready and take pods; not there: nobody could tell. */
+  nodes: z.number().int().min(0).optional(),
+  /** Of a cluster: answers to the question's manifests, in its order. */
+  manifests: z
+    .array(
+      z.object({
+        path: z.string(),
+        namespace: z.string(),
+        /** Of what `kubectl` built from it; not there: it could not be. */
+        digest: sha256.optional(),
+        /** `KIND/NAMESPACE/NAME` of what is applied, or `KIND/NAME`. */
+        objects: z.array(z.string()).default([]),
+        problem: z.string().optional(),
+      }),
+    )
+    .optional(),
   containers: z.array(
     z.object({
       container: z.string(),
@@ -125,7 +141,12 @@ export const observation = z.object({
       running: z.boolean().default(false),
       state: z.string().optional(),
       health: z.enum(['none', 'starting', 'healthy', 'unhealthy']).default('none'),
-      /** Who made it and would set it back (`swarm:shop_web`): it is refused by name. */
+      /** Of a workload: pods that it is to have; 0: it is scaled to zero, or there is no node for it. */
+      replicas: z.number().int().min(0).optional(),
+      /**
+       * Who made it and would set it back (`swarm:shop_web`, `helm:shop/web`, `argocd:web`, `flux:Kustomization/shop/web`,
+       * `controller:Kafka.example.com/web`): it is refused by name.
+       */
       owner: z.string().optional(),
       /** The Compose project that it belongs to. */
       compose: z

@@ -22,6 +22,10 @@ export interface ObserveQuery {
     readonly reference: string;
     readonly archive?: string | undefined;
   }>;
+  /** Of a cluster: what is to be applied, on this machine; left out: nothing. */
+  readonly manifests?:
+    | ReadonlyArray<{ readonly path: string; readonly namespace: string }>
+    | undefined;
 }
 
 /** The executor's part. */
@@ -91,6 +95,23 @@ export interface HookDriver {
     context: StepContext,
     input: ActionInput<'hook.forget-edits'>,
   ): Promise<ActionOutput<'hook.forget-edits'>>;
+  /**
+   * What is done to objects of a cluster's API: where it is recorded, what was there is kept in the cluster before it is changed.
+   * @throws LiftlockError `hook_failed` with what was found, `invalid_step` where the target has no such objects
+   */
+  object(
+    context: StepContext,
+    input: ActionInput<'hook.object'>,
+  ): Promise<ActionOutput<'hook.object'>>;
+  /** What a step kept of objects is there again as it was, and the record is gone; nothing where it kept nothing. */
+  objectBack(
+    context: StepContext,
+    input: ActionInput<'hook.object-back'>,
+  ): Promise<ActionOutput<'hook.object-back'>>;
+  forgetObjects(
+    context: StepContext,
+    input: ActionInput<'hook.forget-objects'>,
+  ): Promise<ActionOutput<'hook.forget-objects'>>;
 }
 
 /** A layer of an image, as its registry has it. */

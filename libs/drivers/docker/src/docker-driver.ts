@@ -18,6 +18,7 @@ import { DockerFiles } from './files.js';
 import { HookEdits } from './hook-edit.js';
 import { runHookCommand } from './hook-command.js';
 import { removeJobs, runJob } from './hook-job.js';
+import { NO_OBJECTS } from './hook-object.js';
 import { HelperImages } from './helper-image.js';
 import { prepare } from './images.js';
 import { withPlannedId } from './made-by.js';
@@ -81,6 +82,7 @@ export class DockerDriver implements Driver {
       removeJobs: lasting(removeJobs),
       edit: lasting((engine, context, input) => edits.run(engine, context, input)),
       forgetEdits: lasting((engine, context, input) => edits.forget(engine, context, input)),
+      ...NO_OBJECTS,
     };
     this.data = new DockerData(this.engines, helpers);
     this.checks = { assertUnchanged: lasting(assertUnchanged), check: lasting(check) };

@@ -16,6 +16,7 @@ import { ModelFiles } from './model-files.js';
 import { ModelHooks } from './model-hooks.js';
 import { ModelImages } from './model-images.js';
 import { ModelInstances } from './model-instances.js';
+import { ModelObjects } from './model-objects.js';
 import { WorldStore } from './world-store.js';
 
 /** A target for tests: a folder whose files say what truly happened, whatever the services believe. */
@@ -44,6 +45,9 @@ export async function modelDriver(clock: Clock = systemClock): Promise<Driver> {
     removeJobs: (context, input) => new ModelHooks(of(context)).removeJobs(context, input),
     edit: (context, input) => new ModelHooks(of(context)).run(context, 'hook.edit', input),
     forgetEdits: (context, input) => new ModelHooks(of(context)).forgetEdits(context, input),
+    object: (context, input) => new ModelObjects(of(context)).object(context, input),
+    objectBack: (context, input) => new ModelObjects(of(context)).objectBack(context, input),
+    forgetObjects: (context, input) => new ModelObjects(of(context)).forgetObjects(context, input),
   };
   const images: ImageDriver = {
     prepare: (context, input) => new ModelImages(of(context)).prepare(context, input),

@@ -59,7 +59,8 @@ export class ModelInstances implements InstanceDriver {
         if (old === undefined) throw drift(input);
         if (world.containers[input.keptName] !== undefined) throw inTheWay(input.keptName);
         imageOf(world, input);
-        if (old[1].running) return { effect: 'kept-old', violation: 'the old version runs' };
+        if (old[1].running && input.rolling !== true)
+          return { effect: 'kept-old', violation: 'the old version runs' };
         return {
           effect: 'kept-old',
           apply: () => moveContainer(world, input.container, input.keptName),
@@ -73,7 +74,8 @@ export class ModelInstances implements InstanceDriver {
           return { done: { containerId: fresh[1].containerId, found: 'done_before' } };
         }
         const effect: Effect = 'started-new';
-        if (old[1].running) return { effect, violation: 'the old version runs' };
+        if (old[1].running && input.rolling !== true)
+          return { effect, violation: 'the old version runs' };
         if (fresh !== undefined) return { effect, violation: 'it was started and stopped before' };
         if (world.containers[input.container] !== undefined) throw inTheWay(input.container);
         const { imageId, imageReference } = imageOf(world, input);
@@ -81,6 +83,8 @@ export class ModelInstances implements InstanceDriver {
         return {
           effect,
           apply: (at) => {
+            // as the new one comes, the old one goes
+            if (old[1].running) stopped(old[1], context);
             const containerId = modelContainerId(context.upgrade, context.stepId, context.token);
             world.containers[input.container] = {
               ...{ containerId, imageId, imageReference, running: true },
@@ -124,7 +128,8 @@ export class ModelInstances implements InstanceDriver {
           const mine = wasMade(world, effect, context, input.container);
           return { done: { containerId, found: mine ? 'done_before' : 'nothing_to_do' } };
         }
-        if (fresh?.[1].running === true) return { effect, violation: 'the new version runs' };
+        const newRuns = fresh?.[1].running === true;
+        if (newRuns && input.rolling !== true) return { effect, violation: 'the new version runs' };
         if (fresh === undefined && world.containers[input.container] !== undefined) {
           throw inTheWay(input.container);
         }
@@ -132,6 +137,7 @@ export class ModelInstances implements InstanceDriver {
           effect,
           apply: () => {
             if (fresh !== undefined) {
+              if (newRuns) stopped(fresh[1], context);
               moveContainer(world, fresh[0], `${input.keptName}-new`);
             }
             moveContainer(world, input.keptName, input.container);

@@ -23,14 +23,19 @@ export interface NewModelContainer {
   readonly volume?: string;
 }
 
-/** Makes the folder with containers and their images; `images` are the references of further images that are there. */
+/**
+ * Makes the folder with containers and their images; `images` are the references of further images that are there, `objects` those of a
+ * cluster's API by `<namespace>/<kind>/<name>`.
+ */
 export async function createModelWorld(
   folder: string,
   containers: readonly NewModelContainer[],
   images: readonly string[] = [],
+  objects: Readonly<Record<string, string>> = {},
 ): Promise<ModelWorld> {
   const world: ModelWorld = {
-    ...{ containers: {}, volumes: {}, images: {}, tokens: {}, strikes: {}, ledger: [] },
+    ...{ containers: {}, volumes: {}, images: {}, objects: { ...objects }, objectRecords: {} },
+    ...{ tokens: {}, strikes: {}, ledger: [] },
   };
   const mtime = mtimeOf(systemClock.now());
   for (const reference of [...containers.map((one) => one.image), ...images]) {

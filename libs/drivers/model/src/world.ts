@@ -17,6 +17,9 @@ export const EFFECTS = [
   'file-written',
   'file-removed',
   'hook-done',
+  'object-changed',
+  'object-put-back',
+  'objects-forgotten',
 ] as const;
 export type Effect = (typeof EFFECTS)[number];
 
@@ -75,6 +78,15 @@ const modelVolume = z.strictObject({
 });
 export type ModelVolume = z.infer<typeof modelVolume>;
 
+/** What a step found in place of an object. */
+const objectRecord = z.strictObject({
+  object: z.string(),
+  /** null: there was none. */
+  before: z.string().nullable(),
+  /** Whether the instance was down: then it is down when the object is put back. */
+  whileDown: z.boolean(),
+});
+
 /** All that is true of a model target. The ledger is part of it, so that no effect is ever without its line. */
 export const modelWorld = z.strictObject({
   /** By their present names, as an engine has them. */
@@ -82,6 +94,10 @@ export const modelWorld = z.strictObject({
   volumes: z.record(z.string(), modelVolume),
   /** Image IDs that are there, with their references. */
   images: z.record(z.string(), z.string()),
+  /** Objects of a cluster's API, by `<namespace>/<kind>/<name>`: who changed them last, or how they were at first. */
+  objects: z.record(z.string(), z.string()).default({}),
+  /** By `<upgrade> <stepId>`. */
+  objectRecords: z.record(z.string(), objectRecord).default({}),
   /** Greatest token seen, by `<upgrade> <stepId>`. */
   tokens: z.record(z.string(), z.number().int()),
   /** How often each control rule struck, by its digest. */
