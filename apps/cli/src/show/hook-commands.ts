@@ -1,5 +1,6 @@
 import { assertNever } from '#kernel';
 import { ACTIONS, type ActionInput, type EditWork, type Step } from '#contracts';
+import { inShell } from './in-shell.js';
 import { quote } from './shell-quote.js';
 
 type HookAction =
@@ -86,10 +87,4 @@ function variables(env: Readonly<Record<string, string>>): string {
   return Object.entries(env)
     .map(([name, value]) => `-e ${inShell(`${name}=${value}`)} `)
     .join('');
-}
-
-/** In double quotes, so that the shell puts its own `${LIFTLOCK_SECRET_…}` in, and nothing else. */
-function inShell(text: string): string {
-  const escaped = text.replace(/["\\`]|\$(?!\{LIFTLOCK_SECRET_[A-Z0-9_]+\})/g, (one) => `\\${one}`);
-  return `"${escaped}"`;
 }

@@ -1,11 +1,15 @@
 import { assertNever } from '#kernel';
 import { hookCommands } from './hook-commands.js';
+import { networkCheck } from './network-check.js';
+import { objectCommands } from './object-commands.js';
 import { quote } from './shell-quote.js';
+import { workloadCommands } from './workload-commands.js';
 import {
   ACTIONS,
   isActionName,
   makerOf,
   type ActionInput,
+  type ActionName,
   type Check,
   type Step,
 } from '#contracts';
@@ -40,13 +44,46 @@ function asBefore(
   ];
 }
 
-/**
- * What a person types, into bash, to do a step by hand, with Docker's own command line. `$BACKUPS` is a folder of the engine's host; `$HELPER` an
- * image with sh, find and GNU tar.
- */
+/** What a person types, into bash, to do a step by hand, with the platform's own command line. */
 export function commandsOf(step: Step): string[] {
   const { action, target } = step;
   if (!isActionName(action)) return [`# ${action}: no command is known`];
+  return target.driver === 'kubernetes'
+    ? clusterCommands(step, action)
+    : engineCommands(step, action);
+}
+
+/** At a cluster: with `kubectl`, and otherwise as everywhere. */
+function clusterCommands(step: Step, action: ActionName): string[] {
+  switch (action) {
+    case 'image.prepare': {
+      const { image } = ACTIONS[action].input.parse(step.input);
+      return [
+        `# nothing: each node pulls ${image.digest ?? image.reference} when a pod of it starts there`,
+      ];
+    }
+    case 'instance.assert-unchanged':
+    case 'instance.stop':
+    case 'instance.replace':
+    case 'instance.check':
+    case 'instance.stop-new':
+    case 'instance.restore-old':
+    case 'instance.remove-new':
+    case 'instance.remove-old':
+    case 'hook.command':
+    case 'hook.job':
+    case 'hook.remove-jobs':
+      return workloadCommands(step, action);
+    default:
+      return engineCommands(step, action);
+  }
+}
+
+/**
+ * With Docker's own command line. `$BACKUPS` is a folder of the engine's host; `$HELPER` an image with sh, find and GNU tar.
+ */
+function engineCommands(step: Step, action: ActionName): string[] {
+  const { target } = step;
   const docker = `docker -H ${quote(target.endpoint)}`;
   const input = <A extends keyof typeof ACTIONS>(name: A): ActionInput<A> =>
     ACTIONS[name].input.parse(step.input) as ActionInput<A>;
@@ -151,6 +188,10 @@ export function commandsOf(step: Step): string[] {
         `${docker} run --rm --volumes-from ${quote(container)} "$HELPER" rm -f ${paths.map(quote).join(' ')}`,
       ];
     }
+    case 'hook.object':
+    case 'hook.object-back':
+    case 'hook.forget-objects':
+      return objectCommands(step, action);
     case 'hook.command':
     case 'hook.http':
     case 'hook.job':
@@ -173,9 +214,8 @@ export function remarkOf(step: Step): string | undefined {
 function checkCommand(docker: string, container: string, check: Check): string {
   switch (check.type) {
     case 'http':
-      return `curl -sS -o /dev/null -w '%{http_code}\\n' ${quote(check.url)}   # must print ${check.status}`;
     case 'tcp':
-      return `nc -z ${quote(check.host)} ${check.port}`;
+      return networkCheck(check);
     case 'log':
       return check.patterns
         .map((pattern) => `${docker} logs ${quote(container)} 2>&1 | grep -E ${quote(pattern)}`)

@@ -1,8 +1,10 @@
 import {
+  isObjectWork,
   type ApplicationBackStep,
   type ApplicationDocument,
   type ApplicationHooks,
   type ImageIdentity,
+  type ObjectWork,
   type Plan,
   type Step,
   type UpgradeHook,
@@ -22,6 +24,17 @@ import {
   tryingOf,
   withVersions,
 } from './lane-hooks.js';
+import { manifestKey } from './manifests.js';
+import {
+  describeObjectsBack,
+  forgetObjectsStep,
+  isPutBack,
+  isRecorded,
+  namespaceOf,
+  objectBackStep,
+  objectStep,
+  withWayBack,
+} from './object-hooks.js';
 import { pointerOf, type Problems } from './problems.js';
 import type { StepMaker } from './step-maker.js';
 import type { Survey } from './survey.js';
@@ -34,7 +47,7 @@ type Moment = 'before' | 'after' | 'onRollback';
 export interface HookedUpgrade {
   readonly application: ApplicationDocument;
   readonly instances: readonly Instance[];
-  readonly seen: Pick<Survey, 'observed' | 'seen'>;
+  readonly seen: Pick<Survey, 'observed' | 'seen' | 'manifests'>;
   readonly lanes: readonly LaneDraft[];
   /** Of its jobs that name one. */
   readonly jobImages: readonly HookImage[];
@@ -65,7 +78,8 @@ export class ApplicationHookPlanner {
     const { hooks } = this.upgrade.application.spec;
     if (hooks === undefined || Object.values(hooks).every((all) => all.length === 0))
       return undefined;
-    const { before, after, onRollback } = hooks;
+    const { onRollback } = hooks;
+    const [before, after] = [hooks.before.map(withWayBack), hooks.after.map(withWayBack)];
     return {
       before: before.map((hook, index) => this.forward('before', hook, index)),
       after: after.map((hook, index) => this.forward('after', hook, index)),
@@ -76,10 +90,10 @@ export class ApplicationHookPlanner {
         // no data is restored beside one that was not waited for
         ...this.removals('remove-undo-jobs', this.jobsOfUndo('after')),
         // before an old version starts and reads them again
-        ...this.undoOf('before', before, (hook) => hook.type === 'edit'),
+        ...this.undoOf('before', before, isReadAtStart),
       ],
       onceBack: [
-        ...this.undoOf('before', before, (hook) => hook.type !== 'edit'),
+        ...this.undoOf('before', before, (hook) => !isReadAtStart(hook)),
         ...onRollback.map((hook, index) => {
           const id = backIdOf(hook);
           const title = `On the way back, ${hook.name}: ${describeHook(hook)}`;
@@ -105,7 +119,7 @@ export class ApplicationHookPlanner {
       ...this.forgetEdits(`finalize/application/${instance.id}-forget-edits`, instance, steps),
       when: steps,
     }));
-    return [...removed, ...forgotten];
+    return [...removed, ...forgotten, ...this.forgetObjects()];
   }
 
   /** A command needs a container that runs; on the way back it is left out where there was none. */
@@ -185,9 +199,12 @@ export class ApplicationHookPlanner {
     return hooks
       .map((hook, index): ApplicationBackStep[] => {
         if (hook.undo === undefined || hook.undo === 'none' || !which(hook)) return [];
-        const undo = hook.type === 'edit' ? editBack(hook) : hook.undo;
-        const title = `Undo ${hook.name}: ${describeHook(undo)}`;
         const [id, undoes] = [undoIdOf(moment, hook), idOf(moment, hook)];
+        if (isObjectWork(hook) && hook.undo === 'back')
+          return [{ ...this.objectBack(id, hook, moment, index, undoes), when: [undoes] }];
+        const undo = hook.type === 'edit' ? editBack(hook) : hook.undo;
+        if (undo === 'back') return [];
+        const title = `Undo ${hook.name}: ${describeHook(undo)}`;
         return [{ ...this.step(id, title, undo, moment, index, undoes), when: [undoes] }];
       })
       .toReversed()
@@ -232,6 +249,47 @@ export class ApplicationHookPlanner {
     return [...of('before', before), ...of('after', after)];
   }
 
+  private objectBack(
+    id: string,
+    hook: ObjectHook,
+    moment: Moment,
+    index: number,
+    undoes: string,
+  ): Step {
+    const instance = this.instanceOf(hook.instance);
+    const { target, component, container } = instance;
+    const title = `Undo ${hook.name}: ${describeObjectsBack(hook)}`;
+    const about = { id, title, target, component: component.name, repeatable: true };
+    const work = withVersions(hook, this.upgrade);
+    const place = { ...about, pointer: this.pointer(moment, index) };
+    return objectBackStep(this.maker, place, { instance, container, work }, undoes);
+  }
+
+  private forgetObjects(): Plan['finalize'] {
+    const { metadata, spec } = this.upgrade.application;
+    const { before = [], after = [] } = spec.hooks ?? {};
+    const kept = (['before', 'after'] as const).flatMap((moment) =>
+      (moment === 'before' ? before : after)
+        .map(withWayBack)
+        .flatMap((hook) =>
+          isObjectWork(hook) && isRecorded(hook)
+            ? [{ step: idOf(moment, hook), work: hook, instance: this.instanceOf(hook.instance) }]
+            : [],
+        ),
+    );
+    return [...Map.groupBy(kept, ({ instance }) => instance)].map(([instance, all]) => {
+      const { target, component, container, id: of } = instance;
+      const about = {
+        id: `finalize/application/${of}-forget-objects`,
+        title: `Forget what was kept of objects of ${metadata.name} at ${of}`,
+        ...{ target, component: component.name },
+        pointer: pointerOf('applications', metadata.name, 'spec', 'hooks'),
+      };
+      const step = forgetObjectsStep(this.maker, about, { instance, container }, all);
+      return { ...step, when: all.map((one) => one.step) };
+    });
+  }
+
   private removals(name: string, jobs: readonly PlacedJob[]): ApplicationBackStep[] {
     return byInstance(jobs).map(([instance, steps]) => ({
       ...this.removeJobs(`application/${name}-${instance.id}`, instance, steps),
@@ -270,6 +328,19 @@ export class ApplicationHookPlanner {
     undoes?: string,
   ): Step {
     const about = { id, title, pointer: this.pointer(moment, index), ...tryingOf(hook) };
+    if (isObjectWork(hook)) {
+      const instance = this.instanceOf(hook.instance);
+      const { target, component, container } = instance;
+      const work = withVersions(hook, this.upgrade);
+      const manifests = this.upgrade.seen.manifests.get(instance.id);
+      const digest =
+        work.type === 'apply'
+          ? manifests?.get(manifestKey(work.path, namespaceOf(work, instance)))
+          : undefined;
+      const isKept = undoes === undefined && isRecorded(hook);
+      const place = { ...about, target, component: component.name };
+      return objectStep(this.maker, place, { instance, container, work }, { isKept, digest });
+    }
     switch (hook.type) {
       case 'http': {
         const { type, method, url, headers, body, status } = hook;
@@ -359,6 +430,13 @@ export class ApplicationHookPlanner {
 
 interface Named {
   readonly name: string;
+}
+
+type ObjectHook = Extract<UpgradeHook, { readonly type: ObjectWork['type'] }>;
+
+/** What a version reads when it starts: it is undone before any old one does. */
+function isReadAtStart(hook: UpgradeHook): boolean {
+  return hook.type === 'edit' || isPutBack(hook);
 }
 
 function idOf(moment: 'before' | 'after', { name }: Named): string {

@@ -1,5 +1,5 @@
 import { assertNever } from '#kernel';
-import { check, type Check } from '#contracts';
+import { check, type Check, type DriverName } from '#contracts';
 import type { ComponentSpec, ReleaseComponent } from './planning-documents.js';
 
 /** What is looked at where the documents say nothing: that it runs, and still does a second later. */
@@ -32,7 +32,7 @@ export function whileBaking(check: Check): Check {
   };
 }
 
-export function describeCheck(check: Check): string {
+export function describeCheck(check: Check, driver: DriverName): string {
   switch (check.type) {
     case 'http':
       return `${check.url} answers ${check.status}${check.body === undefined ? '' : ` with ${check.body}`}`;
@@ -41,7 +41,7 @@ export function describeCheck(check: Check): string {
     case 'log':
       return `the log has ${check.patterns.join(' and ')}`;
     case 'health':
-      return 'the container is healthy';
+      return driver === 'kubernetes' ? 'its rollout is complete' : 'the container is healthy';
     case 'command':
       return check.stdout === undefined
         ? `${check.command.join(' ')} exits with ${check.exitCode}`

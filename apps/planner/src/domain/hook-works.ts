@@ -23,6 +23,8 @@ interface Reversible extends Named {
 
 interface Declared {
   readonly before: readonly Reversible[];
+  /** Of a component's. */
+  readonly stopped?: readonly Reversible[] | undefined;
   readonly after: readonly Reversible[];
   readonly onRollback: readonly Named[];
 }
@@ -40,8 +42,8 @@ interface PlacedWork {
 /** What hooks do, each with its undo behind it: of a component, or of the whole application. */
 export function worksOf(hooks: Declared | undefined): PlacedWork[] {
   if (hooks === undefined) return [];
-  return (['before', 'after', 'onRollback'] as const).flatMap((moment) =>
-    hooks[moment].flatMap((hook: Reversible, index): PlacedWork[] => {
+  return (['before', 'stopped', 'after', 'onRollback'] as const).flatMap((moment) =>
+    (hooks[moment] ?? []).flatMap((hook: Reversible, index): PlacedWork[] => {
       const pointer = pointerOf('hooks', moment, index);
       const own = { name: hook.name, pointer, workPointer: pointer, work: hook };
       const { undo } = hook;

@@ -4,6 +4,8 @@ import {
   type EnvironmentDocument,
   type ReleaseDocument,
   type StepTarget,
+  parseWorkload,
+  recordText,
   type UpgradeRequest,
 } from '#contracts';
 import { ChainGraph } from './chain-graph.js';
@@ -150,8 +152,10 @@ export function instanceNamed(
   return instances.find((one) => isNamed(one, name));
 }
 
-/** Each hop keeps what it found under a name of its own. */
+/** Each hop keeps what it found, of a workload how it was, under a name of its own. */
 export function keptNameOf(container: string, hopNumber: number): string {
+  const workload = parseWorkload(container);
+  if (workload !== undefined) return recordText(workload, hopNumber);
   return `${container}-liftlock-old${hopNumber === 1 ? '' : `-${hopNumber}`}`;
 }
 

@@ -47,9 +47,14 @@ export class LaneDraft {
       oldVersion,
       fromRelease: subject.fromRelease,
       jobImages,
+      manifests: subject.manifests,
     };
     if (before === undefined) return { ...own, container: subject.container };
-    const containerId = madeBy(replaceStepOf(before.id, instance.component));
+    // a workload is the same object in all hops
+    const containerId =
+      instance.target.driver === 'kubernetes'
+        ? subject.container.containerId
+        : madeBy(replaceStepOf(before.id, instance));
     return {
       ...own,
       // it was started and seen to work, whatever was before

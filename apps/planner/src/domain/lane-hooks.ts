@@ -1,8 +1,28 @@
 import { assertNever, inTexts } from '#kernel';
-import type { Hook, HookWork, RollbackHook, Step } from '#contracts';
+import {
+  isObjectWork,
+  type Hook,
+  type HookWork,
+  type RollbackHook,
+  type Step,
+  type StoppedHook,
+} from '#contracts';
 import { describeEdit, editBack, refuseMisplacedEdit } from './edit-hooks.js';
 import type { ImageKey, SeenContainer, WantedImage } from './wanted-image.js';
 import type { Instance } from './instances.js';
+import { manifestKey } from './manifests.js';
+import {
+  describeObjects,
+  describeObjectsBack,
+  forgetObjectsStep,
+  isPutBack,
+  isRecorded,
+  namespaceOf,
+  objectBackStep,
+  objectStep,
+  objectTimeoutSeconds,
+  withWayBack,
+} from './object-hooks.js';
 import type { Problems } from './problems.js';
 import type { StepAbout, StepMaker } from './step-maker.js';
 
@@ -15,6 +35,8 @@ interface HookSubject {
   readonly to: string;
   readonly image: WantedImage;
   readonly jobImages?: ReadonlyMap<string, WantedImage> | undefined;
+  /** Of what is applied, by `manifestKey`. */
+  readonly manifests?: ReadonlyMap<string, string> | undefined;
   /** By which the instance is known before, and after, its container was replaced. */
   readonly oldImage: ImageKey;
   readonly newImage: ImageKey;
@@ -29,7 +51,17 @@ export type AddStep = (
   destinationOnly: boolean,
 ) => string;
 
-type AnyHook = (Hook | RollbackHook | HookWork) & { readonly name?: string };
+type AnyHook = (Hook | StoppedHook | RollbackHook | HookWork) & { readonly name?: string };
+/** One that is done on the way forward. */
+type ForwardHook = Hook | StoppedHook;
+type HookMoment = 'before' | 'stopped' | 'after';
+
+/** How a title begins. */
+const MOMENTS: Readonly<Record<HookMoment, (instance: string) => string>> = {
+  before: (instance) => `Before ${instance}`,
+  stopped: (instance) => `While ${instance} is down`,
+  after: (instance) => `After ${instance}`,
+};
 
 /** The steps of one lane that its component's hooks are. */
 export class LaneHooks {
@@ -46,14 +78,26 @@ export class LaneHooks {
     return this.declared.before.map((hook) => this.forward('before', hook));
   }
 
+  /** Between its stop and the start of the new version. */
+  stopped(): Step[] {
+    return this.declared.stopped.map((hook) => this.forward('stopped', hook));
+  }
+
   after(): Step[] {
     return this.declared.after.map((hook) => this.forward('after', hook));
   }
 
+  /** What may have written to the data while the instance was down: then a restore is needed, though no new version ever ran. */
+  writersWhileDown(): string[] {
+    return this.declared.stopped
+      .filter((hook) => hook.type === 'job' && hook.volumesFrom)
+      .map((hook) => this.idOf('stopped', hook));
+  }
+
   /** While the new version is still there: what came last is undone first. */
   planUndoOfAfter(add: AddStep): string[] {
-    const { before, after } = this.declared;
-    const jobs = [...this.jobsOf('before', before), ...this.jobsOf('after', after)];
+    const { after } = this.declared;
+    const jobs = this.jobs();
     const ids: string[] = [];
     // one that was left by a dead attempt may be at work on the data
     if (jobs.length > 0)
@@ -61,10 +105,15 @@ export class LaneHooks {
     return this.planUndo(add, 'after', after, ids, this.subject.newImage);
   }
 
-  /** Between the restore, which brings what was edited, and the start of the old version, which reads it again. */
-  planUndoOfEdits(add: AddStep, after: readonly string[]): string[] {
-    const edits = this.declared.before.filter(isEdit);
-    return this.planUndo(add, 'before', edits, after, this.subject.oldImage).slice(after.length);
+  /**
+   * Between the restore, which brings what was edited, and the start of the old version, which reads it again: first all that was done while
+   * the instance was down, then what was changed before, and is read at a start.
+   */
+  planUndoBeforeStart(add: AddStep, after: readonly string[]): string[] {
+    const { before, stopped } = this.declared;
+    const ids = this.planUndo(add, 'stopped', stopped, after, this.imageWhileDown);
+    const read = before.filter(isReadAtStart);
+    return this.planUndo(add, 'before', read, ids, this.subject.oldImage).slice(after.length);
   }
 
   /**
@@ -76,7 +125,7 @@ export class LaneHooks {
   planOnceBack(add: AddStep, when: readonly string[], after: readonly string[]): string[] {
     const { instance, oldImage } = this.subject;
     const { before, onRollback } = this.declared;
-    const others = before.filter((hook) => !isEdit(hook));
+    const others = before.filter((hook) => !isReadAtStart(hook));
     const undone = this.planUndo(add, 'before', others, after, oldImage).slice(after.length);
     const ids = [...undone];
     for (const hook of onRollback) {
@@ -100,57 +149,92 @@ export class LaneHooks {
     for (const one of when) this.backJobs.when.add(one);
   }
 
-  /** What jobs left behind, and what was written down of edits. */
+  /** What jobs left behind, and what was written down of edits, and kept of objects. */
   finalize(hop: number): Step[] {
-    const { before, after } = this.declared;
-    const jobs = [...this.jobsOf('before', before), ...this.jobsOf('after', after)];
-    const edits = [...this.editsOf('before', before), ...this.editsOf('after', after)];
+    const jobs = this.jobs();
+    const edits = this.all(isUndoneEdit).map(({ id }) => id);
     const place = `finalize/${this.subject.instance.id}/${hop}`;
     return [
       ...(jobs.length === 0 ? [] : [this.removeJobs(`${place}-remove-jobs`, jobs)]),
       ...(edits.length === 0 ? [] : [this.forgetEdits(`${place}-forget-edits`, edits)]),
+      ...this.forgetObjects(`${place}-forget-objects`),
     ];
   }
 
-  private get declared(): { before: Hook[]; after: Hook[]; onRollback: RollbackHook[] } {
-    return this.subject.instance.component.hooks ?? { before: [], after: [], onRollback: [] };
+  private get declared(): Readonly<{
+    before: readonly Hook[];
+    stopped: readonly StoppedHook[];
+    after: readonly Hook[];
+    onRollback: readonly RollbackHook[];
+  }> {
+    const {
+      before = [],
+      stopped,
+      after = [],
+      onRollback = [],
+    } = this.subject.instance.component.hooks ?? {};
+    return {
+      before: before.map(withWayBack),
+      stopped: (stopped ?? []).map(withWayBack),
+      after: after.map(withWayBack),
+      onRollback,
+    };
   }
 
-  private jobsOf(moment: string, hooks: readonly Hook[]): string[] {
-    return hooks.filter(({ type }) => type === 'job').map((hook) => this.idOf(moment, hook));
+  /** Those of the way forward that are such, with their steps, in order. */
+  private all(
+    isSuch: (hook: ForwardHook) => boolean,
+  ): Array<{ readonly id: string; readonly hook: ForwardHook }> {
+    const { before, stopped, after } = this.declared;
+    return Object.entries({ before, stopped, after }).flatMap(([moment, hooks]) =>
+      (hooks as readonly ForwardHook[])
+        .filter(isSuch)
+        .map((hook) => ({ id: this.idOf(moment, hook), hook })),
+    );
   }
 
-  private editsOf(moment: string, hooks: readonly Hook[]): string[] {
-    return hooks.filter(isUndoneEdit).map((hook) => this.idOf(moment, hook));
+  private jobs(): string[] {
+    return this.all(({ type }) => type === 'job').map(({ id }) => id);
   }
 
-  private idOf(moment: string, { name }: Hook): string {
+  private idOf(moment: string, { name }: ForwardHook): string {
     return `${this.lane}/${moment}-${name}`;
   }
 
-  private forward(moment: 'before' | 'after', hook: Hook): Step {
+  private forward(moment: HookMoment, hook: ForwardHook): Step {
     const { instance, oldImage, newImage } = this.subject;
-    const title = `${moment === 'before' ? 'Before' : 'After'} ${instance.id}, ${hook.name}: ${describeHook(hook)}`;
-    const image = moment === 'before' ? oldImage : newImage;
-    return this.step(this.idOf(moment, hook), title, hook, image);
+    const title = `${MOMENTS[moment](instance.id)}, ${hook.name}: ${describeHook(hook)}`;
+    const images = { before: oldImage, stopped: this.imageWhileDown, after: newImage };
+    return this.step(this.idOf(moment, hook), title, hook, images[moment]);
+  }
+
+  /** A workload that is down has no pods that an image could be seen of. */
+  private get imageWhileDown(): ImageKey {
+    const { instance, oldImage } = this.subject;
+    return instance.target.driver === 'kubernetes' ? {} : oldImage;
   }
 
   /** One after the other, the last first. @returns all that came before, and these. */
   private planUndo(
     add: AddStep,
-    moment: 'before' | 'after',
-    hooks: readonly Hook[],
+    moment: HookMoment,
+    hooks: readonly ForwardHook[],
     after: readonly string[],
     image: ImageKey,
   ): string[] {
     const ids = [...after];
     for (const hook of hooks.toReversed()) {
+      const undoes = this.idOf(moment, hook);
+      const when = [undoes];
+      if (isObjectWork(hook) && isPutBack(hook)) {
+        const back = (id: string): Step => this.objectBack(id, hook, undoes);
+        ids.push(add(`undo-${hook.name}`, back, when, [...ids], false));
+        continue;
+      }
       const undo = undoHook(hook);
       if (undo === undefined) continue;
       const title = `Undo ${hook.name} of ${this.subject.instance.id}: ${describeHook(undo)}`;
-      const undoes = this.idOf(moment, hook);
       const step = (id: string): Step => this.step(id, title, undo, image, undoes);
-      const when = [undoes];
       const id = add(`undo-${hook.name}`, step, when, [...ids], false);
       ids.push(id);
       this.noteBackJob(undo, id, when);
@@ -167,6 +251,15 @@ export class LaneHooks {
       pointer: instance.pointer,
       ...tryingOf(hook),
     };
+    if (isObjectWork(hook)) {
+      const work = this.told(hook);
+      const digest =
+        work.type === 'apply'
+          ? this.subject.manifests?.get(manifestKey(work.path, namespaceOf(work, instance)))
+          : undefined;
+      const isKept = undoes === undefined && isRecorded(hook);
+      return objectStep(this.maker, about, { instance, container, work }, { isKept, digest });
+    }
     switch (hook.type) {
       case 'command': {
         const { type, command, env, user, exitCode } = hook;
@@ -196,6 +289,45 @@ export class LaneHooks {
       default:
         return assertNever(hook, 'hook');
     }
+  }
+
+  private objectBack(
+    id: string,
+    hook: Parameters<typeof describeObjects>[0] & { name: string },
+    undoes: string,
+  ): Step {
+    const { instance, container } = this.subject;
+    const about = {
+      ...{ id, title: `Undo ${hook.name} of ${instance.id}: ${describeObjectsBack(hook)}` },
+      ...{ target: instance.target, component: instance.component.name },
+      ...{ pointer: instance.pointer, repeatable: true },
+    };
+    const work = this.told(hook);
+    return objectBackStep(
+      this.maker,
+      about,
+      { instance, container: container.container, work },
+      undoes,
+    );
+  }
+
+  private forgetObjects(id: string): Step[] {
+    const { instance, container } = this.subject;
+    const kept = this.all(isRecorded).flatMap(({ id: step, hook }) =>
+      isObjectWork(hook) ? [{ step, work: hook }] : [],
+    );
+    if (kept.length === 0) return [];
+    const about = {
+      ...{
+        id,
+        title: `Forget what was kept of objects of ${instance.id}`,
+        target: instance.target,
+      },
+      ...{ component: instance.component.name, pointer: instance.pointer },
+    };
+    return [
+      forgetObjectsStep(this.maker, about, { instance, container: container.container }, kept),
+    ];
   }
 
   private removeJobs(id: string, steps: readonly string[]): Step {
@@ -239,7 +371,9 @@ export function tryingOf(
   hook: AnyHook,
 ): Pick<StepAbout, 'timeoutSeconds' | 'repeatable' | 'retry' | 'undo'> {
   return {
-    timeoutSeconds: hook.timeoutSeconds,
+    timeoutSeconds: isObjectWork(hook)
+      ? objectTimeoutSeconds(hook, hook.timeoutSeconds)
+      : hook.timeoutSeconds,
     undo: undoOf(hook),
     repeatable: ('repeatable' in hook ? hook.repeatable : undefined) ?? isIdempotent(hook),
     retry: { maxAttempts: hook.retries + 1, backoffSeconds: 1, maxBackoffSeconds: 30 },
@@ -256,11 +390,20 @@ function undoOf(hook: AnyHook): Step['undo'] {
 const IDEMPOTENT: readonly string[] = ['GET', 'HEAD', 'PUT', 'DELETE'];
 
 function isIdempotent(hook: AnyHook): boolean {
-  return hook.type === 'edit' || (hook.type === 'http' && IDEMPOTENT.includes(hook.method));
+  return (
+    hook.type === 'edit' ||
+    isObjectWork(hook) ||
+    (hook.type === 'http' && IDEMPOTENT.includes(hook.method))
+  );
 }
 
 function isEdit({ type }: { readonly type: string }): boolean {
   return type === 'edit';
+}
+
+/** What a version reads when it starts: it is undone before the old one does. */
+function isReadAtStart(hook: ForwardHook): boolean {
+  return isEdit(hook) || isPutBack(hook);
 }
 
 /** One that knows its way back, and goes it. */
@@ -269,13 +412,15 @@ export function isUndoneEdit(hook: { readonly type: string; readonly undo?: unkn
 }
 
 /** The hook that takes this one back, where there is one. */
-function undoHook(hook: Hook): AnyHook | undefined {
+function undoHook(hook: ForwardHook): AnyHook | undefined {
   if (hook.undo === undefined || hook.undo === 'none') return undefined;
-  return hook.type === 'edit' ? editBack(hook) : hook.undo;
+  if (hook.type === 'edit') return editBack(hook);
+  return hook.undo === 'back' ? undefined : hook.undo;
 }
 
 /** What a person reads: never a header's or a variable's value. */
 export function describeHook(hook: AnyHook): string {
+  if (isObjectWork(hook)) return describeObjects(hook);
   switch (hook.type) {
     case 'command':
       return hook.command.join(' ');
@@ -296,8 +441,8 @@ export function refuseImpossibleHooks(
   problems: Problems,
 ): void {
   const { instance, container } = subject;
-  const { before = [], after = [], onRollback = [] } = instance.component.hooks ?? {};
-  for (const hook of [...before, ...after, ...onRollback]) {
+  const { before = [], stopped = [], after = [], onRollback = [] } = instance.component.hooks ?? {};
+  for (const hook of [...before, ...stopped, ...after, ...onRollback]) {
     if (hook.type !== 'edit') continue;
     const edit = withVersions(hook, subject);
     refuseMisplacedEdit(edit, instance, container, instance.pointer, problems);
@@ -317,8 +462,8 @@ export function isIrreversible(hook: object): boolean {
 
 /** What a person should know of the hooks before agreeing. */
 export function hookWarnings(instance: Instance): string[] {
-  const { before = [], after = [] } = instance.component.hooks ?? {};
-  return [...before, ...after]
+  const { before = [], stopped = [], after = [] } = instance.component.hooks ?? {};
+  return [...before, ...stopped, ...after]
     .filter(isIrreversible)
     .map(
       ({ name }) =>

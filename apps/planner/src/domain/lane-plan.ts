@@ -1,10 +1,11 @@
 import { assertNever } from '#kernel';
-import type { ActionName, CompensationStep, Lane, Plan, Step } from '#contracts';
+import type { ActionName, Check, CompensationStep, Lane, Plan, Step } from '#contracts';
 import { checksOf, describeCheck, whileBaking } from './checks-of-version.js';
 import { planFiles, type PlannedFiles } from './ephemeral-files.js';
 import { LaneHooks, type AddStep } from './lane-hooks.js';
+import type { Instance } from './instances.js';
 import type { LaneSubject } from './lane-subject.js';
-import type { ComponentSpec } from './planning-documents.js';
+import { strategyOf } from './strategy.js';
 import { imageKeyOf, type ImageKey } from './wanted-image.js';
 import {
   checkTimeoutSeconds,
@@ -57,7 +58,12 @@ export class LanePlanner {
         `prepare/${instance.target.name}/${instance.component.name}-unchanged`,
         'instance.assert-unchanged',
         `See that ${instance.id} is as planned`,
-        { ...this.named, imageId: container.imageId, running: container.running },
+        {
+          ...this.named,
+          imageId: container.imageId,
+          ...(this.isWorkload ? { imageReference: container.imageReference } : {}),
+          running: container.running,
+        },
       ),
     ];
   }
@@ -72,8 +78,10 @@ export class LanePlanner {
     const removeOld = this.step(
       `finalize/${instance.id}/${this.hopNumber}-remove-old`,
       'instance.remove-old',
-      `Remove the old container of ${instance.id}`,
-      { ...this.named, keptName: instance.keptName },
+      this.isWorkload
+        ? `Remove what was kept of the old ${instance.id}`
+        : `Remove the old container of ${instance.id}`,
+      this.kept,
     );
     return [removeOld, ...this.hooks.finalize(this.hopNumber)].map((step) => ({
       ...step,
@@ -96,30 +104,35 @@ export class LanePlanner {
   }
 
   private get order(): readonly Forward[] {
-    return orderOf(this.subject.instance.component);
+    return orderOf(this.subject.instance);
   }
 
   private forwardId(name: Forward): string {
-    return forwardStepOf(this.id, this.subject.instance.component, name);
+    return forwardStepOf(this.id, this.subject.instance, name);
   }
 
   private forward(): Step[] {
     const { instance, container } = this.subject;
-    const steps = [...this.hooks.before(), ...this.order.map((name) => this.forwardStep(name))];
-    let number = this.order.length;
-    for (const check of checksOf(instance.component, instance.wanted)) {
+    const { hooks, order } = this;
+    const steps = order.flatMap((name) => [
+      ...(name === 'replace' ? hooks.stopped() : []),
+      this.forwardStep(name),
+    ]);
+    steps.unshift(...hooks.before());
+    let number = order.length;
+    for (const check of this.checksOf(instance.wanted)) {
       const input = { container: container.container, ...this.newImage, check };
       steps.push(
         this.step(
           `${this.id}/${(number += 1)}-check`,
           'instance.check',
-          `Check ${instance.id}: ${describeCheck(check)}`,
+          `Check ${instance.id}: ${describeCheck(check, instance.target.driver)}`,
           input,
           checkTimeoutSeconds(check),
         ),
       );
     }
-    return [...steps, ...this.hooks.after()];
+    return [...steps, ...hooks.after()];
   }
 
   private get hooks(): LaneHooks {
@@ -142,18 +155,24 @@ export class LanePlanner {
           id,
           'instance.stop',
           `Stop ${instance.id}`,
-          { ...this.named, ...this.patience },
+          {
+            ...this.named,
+            // before anything of a workload is changed, it is written down how it was
+            ...(this.isWorkload ? { keptName: instance.keptName } : {}),
+            ...this.patience,
+          },
           stopTimeoutSeconds(component.stopTimeoutSeconds),
         );
       case 'replace':
         return this.step(
           id,
           'instance.replace',
-          `Start ${instance.id} as ${image.identity.reference}`,
+          `${this.isRolling ? 'Roll' : 'Start'} ${instance.id} ${this.isRolling ? 'out ' : ''}as ${image.identity.reference}`,
           {
             ...this.named,
             image: image.identity,
             keptName: instance.keptName,
+            ...this.rolling,
             env: wanted.env,
             ...(wanted.command === undefined ? {} : { command: wanted.command }),
           },
@@ -163,12 +182,9 @@ export class LanePlanner {
     }
   }
 
-  /** Stop the new → restore, if the new one ever ran → put back what was edited → start the old → verify the old → remove the new. */
+  /** Stop the new → restore, if the new one ever ran → put back what was changed → start the old → verify the old → remove the new. */
   compensation(): CompensationStep[] {
-    const { instance, container } = this.subject;
-    const [stop, replace] = [this.forwardId('stop'), this.replace];
-    const { component } = instance;
-    const kept = { ...this.named, keptName: instance.keptName };
+    const { instance } = this.subject;
     const steps: CompensationStep[] = [];
     const add: AddStep = (name, step, when, after, destinationOnly) => {
       const id = `${this.hop}/back/${instance.id}/${steps.length + 1}-${name}`;
@@ -184,53 +200,91 @@ export class LanePlanner {
       });
       return id;
     };
-    const { hooks } = this;
-    const before: string[] = hooks.planUndoOfAfter(add);
-    before.push(
-      add(
-        'stop-new',
-        (id) =>
-          this.step(
-            id,
-            'instance.stop-new',
-            `Stop the new ${instance.id}`,
-            { ...kept, ...this.patience },
-            stopTimeoutSeconds(component.stopTimeoutSeconds),
-          ),
-        [replace],
-        [...before],
-        false,
-      ),
+    const { hooks, replace, kept } = this;
+    const before = hooks.planUndoOfAfter(add);
+    before.push(...this.planDown(add, before));
+    before.push(...hooks.planUndoBeforeStart(add, before));
+    const touched = this.order.flatMap((name) =>
+      name === 'snapshot' ? [] : [this.forwardId(name)],
     );
+    const old = this.planUp(add, touched, before);
+    const hooked = hooks.planOnceBack(add, touched, old);
+    // it stays until the old one is seen to be well: what it left behind tells why it failed
+    const removeNew = (id: string): Step =>
+      this.step(
+        id,
+        'instance.remove-new',
+        this.isWorkload
+          ? `Remove what was kept of ${instance.id}`
+          : `Remove the new container of ${instance.id}`,
+        kept,
+      );
+    add('remove-new', removeNew, this.isWorkload ? touched : [replace], [...old, ...hooked], false);
+    return steps;
+  }
+
+  /** The new one is stopped, and the data restored. What rolls, and has no data, is not stopped: the old one takes its place as it goes. */
+  private planDown(add: AddStep, after: readonly string[]): string[] {
+    const { hooks, replace, kept } = this;
+    const { component, id: of } = this.subject.instance;
     const { data } = component;
+    const ids: string[] = [];
+    if (!this.isRolling || data !== undefined) {
+      const stopNew = (id: string): Step =>
+        this.step(
+          id,
+          'instance.stop-new',
+          `Stop the new ${of}`,
+          { ...kept, ...this.patience },
+          stopTimeoutSeconds(component.stopTimeoutSeconds),
+        );
+      ids.push(add('stop-new', stopNew, [replace], [...after], false));
+    }
     if (data !== undefined) {
       const restore = (id: string): Step =>
-        this.step(id, 'data.restore', `Bring back the data of ${instance.id}`, this.data());
-      before.push(add('restore', restore, [replace], [...before], true));
+        this.step(id, 'data.restore', `Bring back the data of ${of}`, this.data());
+      const written = [...hooks.writersWhileDown(), replace];
+      ids.push(add('restore', restore, written, [...after, ...ids], true));
     }
-    before.push(...hooks.planUndoOfEdits(add, before));
+    return ids;
+  }
+
+  /**
+   * The old one starts again, and is verified.
+   * @param touched forward steps of which one has begun when the instance was touched
+   * @returns the steps by which it is back
+   */
+  private planUp(add: AddStep, touched: readonly string[], after: readonly string[]): string[] {
+    const { container, earlier, instance } = this.subject;
+    const { component, id: of } = instance;
+    const rolls = this.isRolling && component.data === undefined;
+    const rolling = rolls ? this.rolling : {};
+    const start = this.isWorkload || container.running;
     const restoreOld = (id: string): Step =>
       this.step(
         id,
         'instance.restore-old',
-        `Start the old ${instance.id} again`,
-        { ...kept, start: container.running },
+        rolls ? `Roll the old ${of} out again` : `Start the old ${of} again`,
+        { ...this.kept, start, ...rolling },
         // one that is just being stopped is waited for
         stopTimeoutSeconds(component.stopTimeoutSeconds, 'instance.restore-old'),
       );
+    const before = [...after];
     // where an earlier hop is taken back too, this hop's old one is not started, but has its name again: that hop's is made way for
     const named: string[] = [];
-    if (this.subject.earlier !== undefined) {
+    if (earlier !== undefined) {
       const putBack = (id: string): Step =>
-        this.step(id, 'instance.restore-old', `Put the old ${instance.id} back, stopped`, {
-          ...kept,
-          start: false,
-        });
-      named.push(add('put-back', putBack, [stop, replace], [...before], false));
+        this.step(
+          id,
+          'instance.restore-old',
+          rolls ? `Put the old ${of} back` : `Put the old ${of} back, stopped`,
+          { ...this.kept, start: rolls, ...rolling },
+        );
+      named.push(add('put-back', putBack, touched, [...before], false));
       before.push(...named);
     }
-    const restored = add('restore-old', restoreOld, [stop, replace], before, true);
-    const checks = container.running ? checksOf(component, this.subject.oldVersion) : [];
+    const restored = add('restore-old', restoreOld, touched, before, true);
+    const checks = container.running ? this.checksOf(this.subject.oldVersion) : [];
     const checked = checks.map((check) =>
       add(
         'check-old',
@@ -239,31 +293,25 @@ export class LanePlanner {
           return this.step(
             id,
             'instance.check',
-            `Check the old ${instance.id}: ${describeCheck(check)}`,
+            `Check the old ${of}: ${describeCheck(check, instance.target.driver)}`,
             input,
             checkTimeoutSeconds(check),
           );
         },
-        [stop, replace],
+        touched,
         [restored],
         true,
       ),
     );
-    // it stays until the old one is seen to be well: what it left behind tells why it failed
-    const removeNew = (id: string): Step =>
-      this.step(id, 'instance.remove-new', `Remove the new container of ${instance.id}`, kept);
-    const old = [...named, restored, ...checked];
-    const hooked = hooks.planOnceBack(add, [stop, replace], old);
-    add('remove-new', removeNew, [replace], [...old, ...hooked], false);
-    return steps;
+    return [...named, restored, ...checked];
   }
 
   bakeChecks(): Step[] {
     const { instance, container } = this.subject;
-    return checksOf(instance.component, instance.wanted).map((declared, index) => {
+    return this.checksOf(instance.wanted).map((declared, index) => {
       const check = whileBaking(declared);
       const input = { container: container.container, ...this.newImage, check };
-      const title = `While baking, check ${instance.id}: ${describeCheck(check)}`;
+      const title = `While baking, check ${instance.id}: ${describeCheck(check, instance.target.driver)}`;
       return this.step(
         `bake/${instance.id}/${index + 1}-check`,
         'instance.check',
@@ -272,6 +320,28 @@ export class LanePlanner {
         checkTimeoutSeconds(check),
       );
     });
+  }
+
+  private get isWorkload(): boolean {
+    return this.subject.instance.target.driver === 'kubernetes';
+  }
+
+  private get isRolling(): boolean {
+    return strategyOf(this.subject.instance) === 'rolling';
+  }
+
+  private get rolling(): { rolling?: true } {
+    return this.isRolling ? { rolling: true } : {};
+  }
+
+  private get kept(): StepInput<'instance.remove-new'> {
+    return { ...this.named, keptName: this.subject.instance.keptName };
+  }
+
+  /** None of what is scaled to zero: it has its new version, and nothing runs that could be looked at. */
+  private checksOf(version: LaneSubject['oldVersion']): readonly Check[] {
+    const { instance, container } = this.subject;
+    return container.replicas === 0 ? [] : checksOf(instance.component, version);
   }
 
   private get named(): { container: string; containerId: string } {
@@ -334,19 +404,21 @@ export class LanePlanner {
   }
 }
 
-/** Snapshot between stop and start, or, where the documents say `running`, before the stop. */
-function orderOf({ data }: ComponentSpec): readonly Forward[] {
-  if (data === undefined) return ['stop', 'replace'];
+/** Snapshot between stop and start, or, where the documents say `running`, before the stop; what rolls is not stopped. */
+function orderOf(instance: Instance): readonly Forward[] {
+  const { data } = instance.component;
+  const stop: readonly Forward[] = strategyOf(instance) === 'rolling' ? [] : ['stop'];
+  if (data === undefined) return [...stop, 'replace'];
   return data.consistency === 'running'
-    ? ['snapshot', 'stop', 'replace']
-    : ['stop', 'snapshot', 'replace'];
+    ? ['snapshot', ...stop, 'replace']
+    : [...stop, 'snapshot', 'replace'];
 }
 
-function forwardStepOf(lane: string, component: ComponentSpec, name: Forward): string {
-  return `${lane}/${orderOf(component).indexOf(name) + 1}-${name}`;
+function forwardStepOf(lane: string, instance: Instance, name: Forward): string {
+  return `${lane}/${orderOf(instance).indexOf(name) + 1}-${name}`;
 }
 
 /** The step of a lane that makes the new container. */
-export function replaceStepOf(lane: string, component: ComponentSpec): string {
-  return forwardStepOf(lane, component, 'replace');
+export function replaceStepOf(lane: string, instance: Instance): string {
+  return forwardStepOf(lane, instance, 'replace');
 }

@@ -17,6 +17,8 @@ export interface LaneSubject {
   readonly earlier?: { readonly image: WantedImage };
   /** Of the hooks' jobs that name one, by reference. */
   readonly jobImages?: ReadonlyMap<string, WantedImage> | undefined;
+  /** Digests of what its hooks apply, by `manifestKey`. */
+  readonly manifests?: ReadonlyMap<string, string> | undefined;
 }
 
 /** One instance in one hop. */

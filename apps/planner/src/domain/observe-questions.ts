@@ -1,5 +1,6 @@
 import type { QueryInput } from '#contracts';
 import { applicationJobImageNames, jobImageNames } from './job-images.js';
+import { manifestQuestions } from './manifests.js';
 import { instanceNamed, keptNameOf, type UpgradeExtent } from './instances.js';
 
 export type ObserveQuestion = QueryInput<'observe'>;
@@ -25,7 +26,11 @@ export function observeQuestions(extent: UpgradeExtent): ObserveQuestion[] {
       ...hops.map((number) => keptNameOf(container, number)),
     ]);
     containers.push(...(leftOut.get(target.name) ?? []).map(({ container }) => container));
-    return { target, containers: containers.toSorted(), images };
+    const manifests = manifestQuestions(byTarget.get(target.name) ?? [], extent);
+    return {
+      ...{ target, containers: containers.toSorted(), images },
+      ...(manifests.length === 0 ? {} : { manifests }),
+    };
   });
 }
 

@@ -7,8 +7,13 @@ import type { SeenContainer, SeenImage } from './wanted-image.js';
 export class SeenTarget {
   private readonly containers = new Map<string, SeenContainer>();
   private readonly images = new Map<string, SeenImage>();
+  private readonly manifests: NonNullable<Observation['manifests']>;
+  /** Of a cluster, where it could be told: those that are ready and take pods. */
+  readonly nodes: number | undefined;
 
   constructor({ images }: Pick<ImagesQuestion, 'images'>, observation: Observation) {
+    this.manifests = observation.manifests ?? [];
+    this.nodes = observation.nodes;
     for (const one of observation.containers)
       if (one.found) this.containers.set(one.container, one);
     for (const image of observation.images)
@@ -23,6 +28,14 @@ export class SeenTarget {
   /** The one of this name, where there is one: most names are asked for since they must be free. */
   container(name: string): SeenContainer | undefined {
     return this.containers.get(name);
+  }
+
+  /** The answer about what is to be applied. */
+  manifest(
+    path: string,
+    namespace: string,
+  ): NonNullable<Observation['manifests']>[number] | undefined {
+    return this.manifests.find((one) => one.path === path && one.namespace === namespace);
   }
 
   /** The answer about one image. */

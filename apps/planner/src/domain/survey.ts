@@ -5,6 +5,7 @@ import { isImage, releaseOf, wantedImage, type Surveyed } from './images.js';
 import type { Instance, UpgradeExtent } from './instances.js';
 import type { LaneSubject } from './lane-subject.js';
 import type { ReleaseComponent } from './planning-documents.js';
+import { manifestDigests } from './manifests.js';
 import type { MirroredImages } from './mirrored-images.js';
 import type { ImagesQuestion } from './observe-questions.js';
 import { refusalOfOwner } from './owners.js';
@@ -35,6 +36,8 @@ export interface Survey {
   /** In the order of the documents. */
   readonly leftOut: LeftOut[];
   readonly warnings: string[];
+  /** Digests of what hooks apply, by instance and `manifestKey`. */
+  readonly manifests: Map<string, ReadonlyMap<string, string>>;
   /** What was asked of each target, and answered. */
   readonly seen: Map<string, Surveyed>;
 }
@@ -48,7 +51,10 @@ export function survey(
   problems: Problems,
   tags: TagAnswers = new Map(),
 ): Survey {
-  const found: Survey = { observed: [], subjects: [], leftOut: [], warnings: [], seen: new Map() };
+  const found: Survey = {
+    ...{ observed: [], subjects: [], leftOut: [], warnings: [] },
+    ...{ manifests: new Map(), seen: new Map() },
+  };
   const instances: SeenInstance[] = [];
   for (const [name, target] of seenTargetsOf(questions, observations))
     found.seen.set(name, { target, tags, mirrored });
@@ -64,6 +70,8 @@ export function survey(
     }
     const container = seenContainer(instance, seen.target, problems);
     if (container === undefined) continue;
+    const manifests = manifestDigests(instance, extent, seen.target, problems);
+    if (manifests !== undefined) found.manifests.set(instance.id, manifests);
     const subject = look(instance, container, seen, extent, problems, found);
     instances.push({ instance, container, upgraded: subject !== undefined });
     if (subject === undefined) continue;
@@ -185,6 +193,7 @@ function look(
     from,
     to: version,
     oldVersion: old?.spec.components[instance.component.name],
+    manifests: found.manifests.get(instance.id),
     fromRelease: old?.metadata.name,
   };
 }
