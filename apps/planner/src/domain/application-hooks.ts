@@ -14,7 +14,7 @@ import {
 import { assertNever } from '#kernel';
 import type { HookImage } from './hook-images.js';
 import type { InstanceName } from './hook-works.js';
-import { instanceNamed, type Instance } from './instances.js';
+import type { Instance } from './instances.js';
 import type { LaneDraft } from './lane-draft.js';
 import { editBack, isAmongData, refuseMisplacedEdit } from './edit-hooks.js';
 import {
@@ -24,10 +24,10 @@ import {
   tryingOf,
   withVersions,
 } from './lane-hooks.js';
+import { forgetObjectsOfWhole, idOf, instanceThere } from './application-objects.js';
 import { manifestKey } from './manifests.js';
 import {
   describeObjectsBack,
-  forgetObjectsStep,
   isPutBack,
   isRecorded,
   namespaceOf,
@@ -119,7 +119,11 @@ export class ApplicationHookPlanner {
       ...this.forgetEdits(`finalize/application/${instance.id}-forget-edits`, instance, steps),
       when: steps,
     }));
-    return [...removed, ...forgotten, ...this.forgetObjects()];
+    return [
+      ...removed,
+      ...forgotten,
+      ...forgetObjectsOfWhole(this.maker, this.upgrade.application, this.upgrade.instances),
+    ];
   }
 
   /** A command needs a container that runs; on the way back it is left out where there was none. */
@@ -265,31 +269,6 @@ export class ApplicationHookPlanner {
     return objectBackStep(this.maker, place, { instance, container, work }, undoes);
   }
 
-  private forgetObjects(): Plan['finalize'] {
-    const { metadata, spec } = this.upgrade.application;
-    const { before = [], after = [] } = spec.hooks ?? {};
-    const kept = (['before', 'after'] as const).flatMap((moment) =>
-      (moment === 'before' ? before : after)
-        .map(withWayBack)
-        .flatMap((hook) =>
-          isObjectWork(hook) && isRecorded(hook)
-            ? [{ step: idOf(moment, hook), work: hook, instance: this.instanceOf(hook.instance) }]
-            : [],
-        ),
-    );
-    return [...Map.groupBy(kept, ({ instance }) => instance)].map(([instance, all]) => {
-      const { target, component, container, id: of } = instance;
-      const about = {
-        id: `finalize/application/${of}-forget-objects`,
-        title: `Forget what was kept of objects of ${metadata.name} at ${of}`,
-        ...{ target, component: component.name },
-        pointer: pointerOf('applications', metadata.name, 'spec', 'hooks'),
-      };
-      const step = forgetObjectsStep(this.maker, about, { instance, container }, all);
-      return { ...step, when: all.map((one) => one.step) };
-    });
-  }
-
   private removals(name: string, jobs: readonly PlacedJob[]): ApplicationBackStep[] {
     return byInstance(jobs).map(([instance, steps]) => ({
       ...this.removeJobs(`application/${name}-${instance.id}`, instance, steps),
@@ -392,9 +371,7 @@ export class ApplicationHookPlanner {
   }
 
   private instanceOf(name: InstanceName): Instance {
-    const found = instanceNamed(this.upgrade.instances, name);
-    if (found === undefined) throw new Error(`the application has no ${name.component} there`);
-    return found;
+    return instanceThere(this.upgrade.instances, name);
   }
 
   /** The one that it names, else that of the version to go to: where the instance is not upgraded it runs that already. */
@@ -437,10 +414,6 @@ type ObjectHook = Extract<UpgradeHook, { readonly type: ObjectWork['type'] }>;
 /** What a version reads when it starts: it is undone before any old one does. */
 function isReadAtStart(hook: UpgradeHook): boolean {
   return hook.type === 'edit' || isPutBack(hook);
-}
-
-function idOf(moment: 'before' | 'after', { name }: Named): string {
-  return `application/${moment}-${name}`;
 }
 
 function undoIdOf(moment: 'before' | 'after', { name }: Named): string {

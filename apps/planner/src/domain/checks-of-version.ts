@@ -4,6 +4,8 @@ import type { ComponentSpec, ReleaseComponent } from './planning-documents.js';
 
 /** What is looked at where the documents say nothing: that it runs, and still does a second later. */
 const RUNNING: Check = check.parse({ type: 'running' });
+/** Of a workload always, and first: another check might be answered by an old pod. */
+const ROLLED_OUT: Check = check.parse({ type: 'health', deadlineSeconds: 300 });
 
 /** A version's own checks, else the component's. */
 export function declaredChecks(
@@ -16,8 +18,11 @@ export function declaredChecks(
 export function checksOf(
   component: ComponentSpec,
   version: ReleaseComponent | undefined,
+  driver: DriverName,
 ): readonly Check[] {
   const declared = declaredChecks(component, version);
+  if (driver === 'kubernetes')
+    return declared.some(({ type }) => type === 'health') ? declared : [ROLLED_OUT, ...declared];
   return declared.length > 0 ? declared : [RUNNING];
 }
 

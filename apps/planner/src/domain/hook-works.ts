@@ -11,6 +11,8 @@ interface Work {
   readonly type: string;
   readonly image?: string | undefined;
   readonly instance?: InstanceName | undefined;
+  readonly user?: string | undefined;
+  readonly network?: string | undefined;
 }
 
 interface Named extends Work {
@@ -29,7 +31,7 @@ interface Declared {
   readonly onRollback: readonly Named[];
 }
 
-interface PlacedWork {
+export interface PlacedWork {
   /** Of the hook, which is its undo's, too. */
   readonly name: string;
   /** Of the hook, within what declares it. */

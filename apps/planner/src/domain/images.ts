@@ -27,9 +27,32 @@ export function wantedImage(
   problems: Problems,
   warn: (warning: string) => void,
 ): WantedImage | undefined {
+  const found = foundImage(instance, seen, problems, warn);
+  return instance.target.driver === 'kubernetes' && found !== undefined ? byDigest(found) : found;
+}
+
+/** Nodes pull by digest, and tell what pods run by it: an ID, which engines have, is of no use there. */
+function byDigest({ identity: { id: _id, ...identity }, ...image }: WantedImage): WantedImage {
+  return { ...image, identity };
+}
+
+function foundImage(
+  instance: Instance,
+  seen: Surveyed,
+  problems: Problems,
+  warn: (warning: string) => void,
+): WantedImage | undefined {
   const mirrored = seen.mirrored.wanted(instance, problems, warn);
   if (mirrored !== 'left') return mirrored;
   const { wanted, target, releasePointer } = instance;
+  if (target.driver === 'kubernetes' && wanted.archive !== undefined) {
+    problems.add(
+      'unplannable',
+      `${releasePointer}${pointerOf('archive')}`,
+      `image ${wanted.image} comes from the archive ${wanted.archive}, and the nodes of ${target.name} pull from a registry: give the environment a \`mirror\`, which the archive is brought to`,
+    );
+    return undefined;
+  }
   const image = seen.target.image(wanted);
   const at = (field: string): string => `${releasePointer}${pointerOf(field)}`;
   const isPinned = digestIn(wanted.image) !== undefined;

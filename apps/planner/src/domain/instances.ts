@@ -6,6 +6,7 @@ import {
   type StepTarget,
   parseWorkload,
   recordText,
+  workloadText,
   type UpgradeRequest,
 } from '#contracts';
 import { ChainGraph } from './chain-graph.js';
@@ -18,6 +19,7 @@ import type {
   ReleaseComponent,
   Stored,
 } from './planning-documents.js';
+import { refuseUnfit, refuseUnfitHooks } from './platform-refusals.js';
 import { pointerOf, pointerToken, Problems } from './problems.js';
 
 export interface PlannedTarget {
@@ -88,6 +90,7 @@ export function extentOf(
     instancesOf(found, component, index, targets, problems),
   );
   refuseDoubles(all, problems);
+  refuseUnfitHooks(application.document, all, problems);
   const parted = partedBy(request, all, problems);
   refuseHooksOfLeftOut(application.document, parted.leftOut, problems);
   const graph = graphOf(application.document, documents, problems);
@@ -228,7 +231,9 @@ function instancesOf(
         `release ${releaseName} has no image for component ${component.name}: add spec.components.${component.name}.image`,
     );
   }
-  const container = component.container ?? component.name;
+  const drivers = new Set(
+    component.targets.flatMap((name) => targets.get(name)?.target.driver ?? []),
+  );
   return component.targets.flatMap((name, at): Instance[] => {
     const pointer = pointerOf(...place, 'targets', at);
     const target = targets.get(name)?.target;
@@ -241,7 +246,9 @@ function instancesOf(
       );
       return [];
     }
+    refuseUnfit(component, target, drivers, pointerOf(...place), problems);
     if (wanted === undefined) return [];
+    const container = containerOf(component, target);
     return [
       {
         id: `${component.name}@${name}`,
@@ -255,6 +262,29 @@ function instancesOf(
       },
     ];
   });
+}
+
+/** What steps and observations name an instance by. */
+export function containerOf(
+  { name, container, workload }: ComponentSpec,
+  { driver }: StepTarget,
+): string {
+  // one without a workload is refused
+  if (driver !== 'kubernetes' || workload === undefined) return container ?? name;
+  return workloadText({
+    namespace: workload.namespace,
+    kind: workload.kind,
+    name: workload.name ?? name,
+    container: workload.container,
+  });
+}
+
+/** What a person calls it. */
+export function placeText({ container }: Pick<Instance, 'container'>): string {
+  const workload = parseWorkload(container);
+  return workload === undefined
+    ? `container ${container}`
+    : `${workload.kind} ${workload.namespace}/${workload.name}`;
 }
 
 /** Where something runs, whatever the target is called: two targets may lead to one engine. */
@@ -272,7 +302,8 @@ const engines = new WeakMap<StepTarget, string>();
 function refuseDoubles(instances: readonly Instance[], problems: Problems): void {
   const seen = new Map<string, Instance>();
   for (const instance of instances) {
-    const key = `${placeOf(instance.target)} ${instance.container}`;
+    // of a workload all containers change together, whichever of them is meant
+    const key = `${placeOf(instance.target)} ${placeText(instance)}`;
     const other = seen.get(key);
     if (other === undefined) {
       seen.set(key, instance);
@@ -281,8 +312,11 @@ function refuseDoubles(instances: readonly Instance[], problems: Problems): void
     problems.add(
       'unplannable',
       instance.pointer,
-      `${other.id} and ${instance.id} are the same container ${instance.container} at ${instance.target.endpoint}: ` +
-        'give each component a container of its own, and name each engine by one target only',
+      parseWorkload(instance.container) === undefined
+        ? `${other.id} and ${instance.id} are the same container ${instance.container} at ${instance.target.endpoint}: ` +
+            'give each component a container of its own, and name each engine by one target only'
+        : `${other.id} and ${instance.id} are the same ${placeText(instance)} at ${instance.target.endpoint}: ` +
+            'give each component a workload of its own, and name each cluster by one target only',
     );
   }
 }

@@ -341,7 +341,9 @@ export class LanePlanner {
   /** None of what is scaled to zero: it has its new version, and nothing runs that could be looked at. */
   private checksOf(version: LaneSubject['oldVersion']): readonly Check[] {
     const { instance, container } = this.subject;
-    return container.replicas === 0 ? [] : checksOf(instance.component, version);
+    return container.replicas === 0
+      ? []
+      : checksOf(instance.component, version, instance.target.driver);
   }
 
   private get named(): { container: string; containerId: string } {

@@ -1,6 +1,5 @@
 import type { ObjectWork, QueryInput } from '#contracts';
-import { worksOf } from './hook-works.js';
-import { isNamed } from './hook-works.js';
+import { isNamed, worksOf } from './hook-works.js';
 import type { Instance, UpgradeExtent } from './instances.js';
 import { namespaceOf } from './object-hooks.js';
 import { pointerOf, type Problems } from './problems.js';

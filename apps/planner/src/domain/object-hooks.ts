@@ -1,5 +1,5 @@
 import { assertNever } from '#kernel';
-import { objectWorkOf, isObjectWork, type ObjectWork, type Step } from '#contracts';
+import { objectWorkOf, isObjectWorkType, type ObjectWork, type Step } from '#contracts';
 import type { Instance } from './instances.js';
 import type { StepAbout, StepMaker } from './step-maker.js';
 
@@ -20,14 +20,13 @@ interface Undoable {
 /** What is done to objects is put back where the document says nothing else. */
 export function withWayBack<H extends Undoable>(hook: H): H {
   const { type, undo, irreversible } = hook;
-  const isSettled = !isObjectWork({ type }) || undo !== undefined || irreversible !== undefined;
+  const isSettled = !isObjectWorkType(type) || undo !== undefined || irreversible !== undefined;
   return isSettled ? hook : { ...hook, undo: 'back' };
 }
 
 /** One that goes back by what was kept of the objects. */
 export function isPutBack(hook: { readonly type: string; readonly undo?: unknown }): boolean {
-  const { type, undo } = hook;
-  return isObjectWork({ type }) && undo === 'back';
+  return isObjectWorkType(hook.type) && hook.undo === 'back';
 }
 
 /** What was kept of it must be there for the way back; which nodes were cordoned, also for what lets pods be put on them again. */

@@ -2,12 +2,13 @@ import type { Observation, ObservedInstance } from '#contracts';
 import { refuseMisplacedFiles } from './ephemeral-files.js';
 import type { SeenContainer } from './wanted-image.js';
 import { isImage, releaseOf, wantedImage, type Surveyed } from './images.js';
-import type { Instance, UpgradeExtent } from './instances.js';
+import { placeText, type Instance, type UpgradeExtent } from './instances.js';
 import type { LaneSubject } from './lane-subject.js';
 import type { ReleaseComponent } from './planning-documents.js';
 import { manifestDigests } from './manifests.js';
 import type { MirroredImages } from './mirrored-images.js';
 import type { ImagesQuestion } from './observe-questions.js';
+import { refuseFewNodes } from './cluster-nodes.js';
 import { refusalOfOwner } from './owners.js';
 import type { Problems } from './problems.js';
 import {
@@ -81,6 +82,7 @@ export function survey(
     refuseUnmountedData({ instance, container, upgraded: true }, problems);
   }
   refuseSharedData(instances, problems);
+  refuseFewNodes(extent, found, problems);
   const staying = extent.leftOut.flatMap((instance) => lookAtLeftOut(instance, extent, found));
   refuseDataWithLeftOut(instances, staying, problems);
   return found;
@@ -115,7 +117,7 @@ function unknownOf(
 ): string {
   if (seen === undefined) return `${target.name} is left out and was not looked at`;
   if (found === undefined)
-    return `${id} is left out, and there is no container ${container} on ${target.name}`;
+    return `${id} is left out, and there is no ${placeText({ container })} on ${target.name}`;
   return `${id} is left out and runs ${found.imageReference ?? 'an image'}, which no release has`;
 }
 
@@ -131,8 +133,10 @@ function seenContainer(
     problems.add(
       'unplannable',
       instance.pointer,
-      `there is no container ${instance.container} on ${instance.target.name} for ${instance.id}: start it once by hand ` +
-        '(an upgrade takes over its settings), or correct the component’s `container` or `targets`',
+      `there is no ${placeText(instance)} on ${instance.target.name} for ${instance.id}: ` +
+        (instance.target.driver === 'kubernetes'
+          ? 'apply its manifests once (an upgrade takes over what they say), or correct the component’s `workload` or `targets`'
+          : 'start it once by hand (an upgrade takes over its settings), or correct the component’s `container` or `targets`'),
     );
     return undefined;
   }
@@ -142,7 +146,7 @@ function seenContainer(
     problems.add(
       'unobservable',
       instance.pointer,
-      `container ${instance.container} on ${instance.target.name} cannot be looked at${because}`,
+      `${placeText(instance)} on ${instance.target.name} cannot be looked at${because}`,
     );
     return undefined;
   }
@@ -206,8 +210,9 @@ function refuseUntouchable(
   problems: Problems,
 ): void {
   const { name } = instance.target;
-  const where = `container ${instance.container} on ${name}`;
-  if (container.owner !== undefined) {
+  const where = `${placeText(instance)} on ${name}`;
+  // what is taken from its owner is among the warnings
+  if (container.owner !== undefined && instance.component.workload?.owner !== 'taken') {
     problems.add('unplannable', instance.pointer, `${where} ${refusalOfOwner(container.owner)}`);
   }
   for (const problem of container.problems) {
@@ -218,13 +223,16 @@ function refuseUntouchable(
 
 /** The name that the old container is to be kept under must be free. */
 export function refuseTaken(instance: Instance, seen: SeenTarget, problems: Problems): void {
-  const { name } = instance.target;
+  const { name, driver } = instance.target;
   if (seen.container(instance.keptName) !== undefined) {
     problems.add(
       'unplannable',
       instance.pointer,
-      `a container ${instance.keptName} is on ${name} already, and that is the name that the old one is kept under: ` +
-        'an earlier upgrade left it, so make sure that nobody needs it, then remove or rename it',
+      driver === 'kubernetes'
+        ? `the record ${instance.keptName} is on ${name} already, and that is where it is written down how ${instance.id} was: ` +
+            'an earlier upgrade left it, so make sure that nobody needs it, then delete it'
+        : `a container ${instance.keptName} is on ${name} already, and that is the name that the old one is kept under: ` +
+            'an earlier upgrade left it, so make sure that nobody needs it, then remove or rename it',
     );
   }
 }

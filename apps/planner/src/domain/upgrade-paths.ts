@@ -4,7 +4,13 @@ import { ChainGraph } from './chain-graph.js';
 import { waysFrom } from './chain-path.js';
 import { expanded } from './expand-release.js';
 import { releaseOf } from './images.js';
-import { keptNameOf, targetsOf, type Instance, type UpgradeExtent } from './instances.js';
+import {
+  containerOf,
+  keptNameOf,
+  targetsOf,
+  type Instance,
+  type UpgradeExtent,
+} from './instances.js';
 import { observeQuestions } from './observe-questions.js';
 import type { PlanningDocuments } from './planning-documents.js';
 import { pointerOf } from './problems.js';
@@ -39,7 +45,7 @@ export function extentOfAll(
         .map(({ document }) => document.spec.components[component.name])
         .findLast((one) => one !== undefined);
       if (target === undefined || wanted === undefined) return [];
-      const container = component.container ?? component.name;
+      const container = containerOf(component, target);
       return [
         {
           ...{ id: `${component.name}@${name}`, component, target, container, wanted },

@@ -3,7 +3,7 @@ import { digestIn } from './image-digest.js';
 import { writtenBesides } from './shared-data.js';
 import { hookWarnings } from './lane-hooks.js';
 import type { Leg } from './lane-subject.js';
-import { composeWarnings } from './owners.js';
+import { composeWarnings, takenWarning } from './owners.js';
 import type { ComponentSpec } from './planning-documents.js';
 
 /** What a person should know before agreeing, in sentences, each once. */
@@ -30,17 +30,20 @@ export class Warnings {
         `the data of ${id} is snapshot while it runs: what it writes between the snapshot and its stop is lost on the way back`,
       );
     }
-    if (declaredChecks(component, wanted).length === 0 && !this.unchecked.has(component)) {
+    const isWorkload = instance.target.driver === 'kubernetes';
+    if (
+      !isWorkload &&
+      declaredChecks(component, wanted).length === 0 &&
+      !this.unchecked.has(component)
+    ) {
       this.unchecked.add(component);
       this.said.add(
         `${component.name} has no checks: its new version counts as good when it runs for a second`,
       );
     }
-    if (isFirst && !container.running) {
-      this.said.add(
-        `${id} does not run: it will run in its new version, and on the way back it stays stopped`,
-      );
-    }
+    if (isFirst && !container.running) this.said.add(downText(leg));
+    if (isFirst && isWorkload && container.owner !== undefined)
+      this.said.add(takenWarning(id, container.owner));
     if (isFirst) this.addBesides(leg.subject);
     if (isByTagAlone(leg)) this.addByTag(leg);
     if (isFirst) for (const warning of container.warnings) this.said.add(`${id}: ${warning}`);
@@ -63,6 +66,14 @@ export class Warnings {
       `${wanted.image} of ${component.name} has no digest: this plan takes ${id ?? digest}, and another one may find another image`,
     );
   }
+}
+
+function downText({ instance: { id, target }, subject: { container } }: Leg): string {
+  if (target.driver !== 'kubernetes')
+    return `${id} does not run: it will run in its new version, and on the way back it stays stopped`;
+  return container.replicas === 0
+    ? `${id} is scaled to zero, and stays so: it gets its new version, of which nothing runs that could be checked`
+    : `${id} has no pod that is ready: on the way back it is not waited until its old version is`;
 }
 
 /** What the name means is settled by nothing but the moment of planning. */

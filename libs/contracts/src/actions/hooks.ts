@@ -9,7 +9,7 @@ import {
   cordonWork,
   deleteWork,
   drainWork,
-  isObjectWork,
+  isObjectWorkType,
   mergeWork,
   objectWork,
   patchWork,
@@ -157,7 +157,7 @@ interface SaysItsWayBack {
 }
 /** What is done to objects knows its way back where the document says nothing. */
 const saysItsWayBack = ({ type, undo: back, irreversible }: SaysItsWayBack): boolean =>
-  isObjectWork({ type })
+  isObjectWorkType(type)
     ? back === undefined || irreversible === undefined
     : (back === undefined) !== (irreversible === undefined);
 const SAYS_NO_WAY_BACK =

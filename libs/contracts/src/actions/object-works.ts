@@ -178,5 +178,9 @@ const TYPES: ReadonlySet<string> = new Set(OBJECT_WORKS.map(({ shape }) => shape
 export function isObjectWork<W extends { readonly type: string }>(
   work: W,
 ): work is Extract<W, { readonly type: ObjectWork['type'] }> {
-  return TYPES.has(work.type);
+  return isObjectWorkType(work.type);
+}
+
+export function isObjectWorkType(type: string): boolean {
+  return TYPES.has(type);
 }

@@ -70,9 +70,11 @@ function issuesOfApplication({ spec }: ApplicationDocument): Issue[] {
       'groups',
     ),
   );
-  spec.components.forEach(({ name, targets, dependsOn, requires, checks }, index) => {
+  spec.components.forEach((component, index) => {
+    const { name, targets, dependsOn, requires, checks } = component;
     const place = ['spec', 'components', index] as const;
     issues.push(
+      ...issuesOfStrategy(component, pointerOf(...place, 'strategy')),
       ...doubles(targets, ...place, 'targets'),
       ...issuesOfChecks(checks, pointerOf(...place)),
     );
@@ -99,6 +101,27 @@ function issuesOfApplication({ spec }: ApplicationDocument): Issue[] {
     });
   }
   return issues;
+}
+
+/** What rolls is never down: nothing can be done while it is. */
+function issuesOfStrategy(
+  { strategy, hooks, data }: ApplicationDocument['spec']['components'][number],
+  pointer: string,
+): Issue[] {
+  if (strategy !== 'rolling') return [];
+  const never: Issue[] = [];
+  if ((hooks?.stopped ?? []).length > 0)
+    never.push({
+      pointer,
+      message: 'is rolling, so that there is no moment for hooks.stopped: let it be recreate',
+    });
+  if (data?.consistency === 'stopped')
+    never.push({
+      pointer,
+      message:
+        'is rolling, so that there is no moment for a snapshot while it is stopped: let it be recreate, or data.consistency be running',
+    });
+  return never;
 }
 
 /** A command of the whole application runs in one container, and a job beside one. */
