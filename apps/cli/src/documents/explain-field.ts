@@ -21,7 +21,7 @@ const schemaOf: z.ZodType<Schema> = z.looseObject({}) as unknown as z.ZodType<Sc
 
 /** The fields at one place of a document, with their types and defaults. @throws LiftlockError naming the fields that there are. */
 export function explainField(root: unknown, kind: string, fields: readonly string[]): string {
-  let at = schemaOf.parse(root);
+  let at = schemaOf.parse(withoutReferences(root));
   fields.forEach((field, index) => {
     const choices = variantsOf(inside(at)).flatMap((one) => one.properties?.[field] ?? []);
     const [found] = choices;
@@ -45,6 +45,28 @@ export function explainField(root: unknown, kind: string, fields: readonly strin
     ]),
   );
   return rows.length === 0 ? head : head + table(rows);
+}
+
+const REFERENCE = /^#\/\$defs\/(.+)$/;
+/** What refers to itself, and has no name of its own: any JSON. */
+const OWN_NAME = /^__schema/;
+
+/** With each definition in the place where it is referred to. */
+function withoutReferences(root: unknown): unknown {
+  const { $defs = {} } = root as { readonly $defs?: Readonly<Record<string, unknown>> };
+  const at = (value: unknown): unknown => {
+    if (typeof value !== 'object' || value === null) return value;
+    if (Array.isArray(value)) return value.map(at);
+    const { $ref } = value as { readonly $ref?: string };
+    const [, name] = REFERENCE.exec($ref ?? '') ?? [];
+    if (name !== undefined) return OWN_NAME.test(name) ? { type: 'JSON' } : at($defs[name]);
+    return Object.fromEntries(
+      Object.entries(value)
+        .filter(([key]) => key !== '$defs')
+        .map(([key, one]) => [key, at(one)]),
+    );
+  };
+  return at(root);
 }
 
 /** What a list or a map is made of, else the thing itself. */

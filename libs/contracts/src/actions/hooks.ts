@@ -178,7 +178,8 @@ const undo = z
     ],
     { error: noHook },
   )
-  .refine(sendsItsBody, SENDS_NO_BODY);
+  .refine(sendsItsBody, SENDS_NO_BODY)
+  .meta({ id: 'HookUndo' });
 /** Where nothing runs that a command could run in. */
 const undoStopped = z
   .discriminatedUnion(
@@ -186,7 +187,8 @@ const undoStopped = z
     [httpWork.extend(timing), jobWork.extend(timing), ...objectsWith(trying)],
     { error: noHook },
   )
-  .refine(sendsItsBody, SENDS_NO_BODY);
+  .refine(sendsItsBody, SENDS_NO_BODY)
+  .meta({ id: 'StoppedHookUndo' });
 
 const reversible = {
   ...timing,
@@ -226,7 +228,8 @@ export const hook = z
     ...objectsWith(objectable),
   ])
   .refine(saysItsWayBack, SAYS_NO_WAY_BACK)
-  .refine(sendsItsBody, SENDS_NO_BODY);
+  .refine(sendsItsBody, SENDS_NO_BODY)
+  .meta({ id: 'Hook' });
 
 const reversibleStopped = {
   ...reversible,
@@ -242,7 +245,8 @@ export const stoppedHook = z
     ...objectsWith({ ...objectable, undo: undoOfObject(undoStopped) }),
   ])
   .refine(saysItsWayBack, SAYS_NO_WAY_BACK)
-  .refine(sendsItsBody, SENDS_NO_BODY);
+  .refine(sendsItsBody, SENDS_NO_BODY)
+  .meta({ id: 'StoppedHook' });
 
 export const rollbackHook = z
   .discriminatedUnion('type', [
@@ -252,7 +256,8 @@ export const rollbackHook = z
     editWork.extend({ ...trying, name }),
     ...objectsWith({ ...trying, name }),
   ])
-  .refine(sendsItsBody, SENDS_NO_BODY);
+  .refine(sendsItsBody, SENDS_NO_BODY)
+  .meta({ id: 'RollbackHook' });
 
 const distinct = <T extends z.ZodType<{ name: string }>>(one: T) =>
   z
@@ -300,7 +305,8 @@ const undoOnce = z
     ],
     { error: noHook },
   )
-  .refine(sendsItsBody, SENDS_NO_BODY);
+  .refine(sendsItsBody, SENDS_NO_BODY)
+  .meta({ id: 'UpgradeHookUndo' });
 const reversibleOnce = { ...reversible, undo: z.union([undoOnce, z.literal('none')]).optional() };
 
 /** Something that is done once for the whole of an upgrade, whatever instances it has. */
@@ -313,7 +319,8 @@ export const upgradeHook = z
     ...objectsWith({ ...objectable, undo: undoOfObject(undoOnce), ...inInstance }),
   ])
   .refine(saysItsWayBack, SAYS_NO_WAY_BACK)
-  .refine(sendsItsBody, SENDS_NO_BODY);
+  .refine(sendsItsBody, SENDS_NO_BODY)
+  .meta({ id: 'UpgradeHook' });
 
 export const upgradeRollbackHook = z
   .discriminatedUnion('type', [
@@ -323,7 +330,8 @@ export const upgradeRollbackHook = z
     editWork.extend({ ...trying, name, ...inInstance }),
     ...objectsWith({ ...trying, name, ...inInstance }),
   ])
-  .refine(sendsItsBody, SENDS_NO_BODY);
+  .refine(sendsItsBody, SENDS_NO_BODY)
+  .meta({ id: 'UpgradeRollbackHook' });
 
 export const upgradeHooks = z.strictObject({
   /** When all is prepared, before the first instance is begun; in this order. */

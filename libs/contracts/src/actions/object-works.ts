@@ -132,7 +132,8 @@ const nodes = z
   .refine(
     ({ names, selector }) => (names === undefined) !== (selector === undefined),
     'must be `names`, or a `selector`, and only one of them',
-  );
+  )
+  .meta({ id: 'Nodes' });
 
 /** No pod is put on the nodes any more. */
 export const cordonWork = z.strictObject({ type: z.literal('cordon'), nodes });
