@@ -1,3 +1,4 @@
+import { assertNever } from '#kernel';
 import type { CompensationStep } from '#contracts';
 import { acquireBack, failedAcquisition } from './brackets.js';
 import { ended, inFlight, isUnansweredBack, type StepProgress } from './saga.js';
@@ -140,30 +141,41 @@ function goesFurther(turn: Turn, laneId: string): boolean {
   return false;
 }
 
-/** Tiers in which something that goes back is still to be taken down, and brought up. */
+/** Tiers in which something that goes back is still to be taken down, to get its data back, and to be brought up. */
 interface PendingTiers {
   readonly highestDown: number;
+  readonly lowestData: number;
   readonly lowestUp: number;
 }
 
 function pendingTiers(turn: Turn): PendingTiers {
   const { saga, index } = turn;
-  let [highestDown, lowestUp] = [-Infinity, Infinity];
+  let [highestDown, lowestData, lowestUp] = [-Infinity, Infinity, Infinity];
   for (const { step } of index.compensation.values()) {
     if (step.order === undefined || ended(saga.steps[step.id]) || !serves(turn, step)) continue;
     // whether it is needed is known only when what it undoes is at rest
     if (step.when.every((id) => isAtRest(saga.steps[id])) && !isNeeded(turn, step)) continue;
     const { tier, way } = step.order;
     if (way === 'down') highestDown = Math.max(highestDown, tier);
+    else if (way === 'data') lowestData = Math.min(lowestData, tier);
     else lowestUp = Math.min(lowestUp, tier);
   }
-  return { highestDown, lowestUp };
+  return { highestDown, lowestData, lowestUp };
 }
 
-/** What others depend on goes down after them, and comes up before them. */
-function isItsTurn({ highestDown, lowestUp }: PendingTiers, { order }: CompensationStep): boolean {
+/** What others depend on goes down after them, and comes up before them; in between, beside nothing that runs, it gets its data back. */
+function isItsTurn(pending: PendingTiers, { order }: CompensationStep): boolean {
   if (order === undefined) return true;
-  return order.way === 'down' ? order.tier >= highestDown : order.tier <= lowestUp;
+  switch (order.way) {
+    case 'down':
+      return order.tier >= pending.highestDown;
+    case 'data':
+      return pending.highestDown === -Infinity && order.tier <= pending.lowestData;
+    case 'up':
+      return order.tier <= pending.lowestUp;
+    default:
+      return assertNever(order.way, 'way back');
+  }
 }
 
 function isReady(turn: Turn, step: CompensationStep, hopNumber: number): boolean {

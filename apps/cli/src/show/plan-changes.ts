@@ -1,4 +1,12 @@
-import { ACTIONS, type Change, type CompensationStep, type Plan, type Step } from '#contracts';
+import { assertNever } from '#kernel';
+import {
+  ACTIONS,
+  type Change,
+  type CompensationStep,
+  type Plan,
+  type Step,
+  type WayBack,
+} from '#contracts';
 
 /** What becomes of one component: all its instances that go from the same version to the same. */
 export interface ComponentChange {
@@ -50,7 +58,11 @@ export function irreversibleSteps(plan: Plan): Step[] {
 /** A hop's compensation so that each step comes after those that it waits for, and dependents go down first and come up last. */
 export function compensationInOrder(hop: Plan['hops'][number]): Step[] {
   const rest = new Map(hop.compensation.map((step) => [step.id, step]));
-  const left = { down: new Map<number, number>(), up: new Map<number, number>() };
+  const left: Record<WayBack, Map<number, number>> = {
+    down: new Map(),
+    data: new Map(),
+    up: new Map(),
+  };
   const count = ({ order }: CompensationStep, by: number): void => {
     if (order === undefined) return;
     const tiers = left[order.way];
@@ -58,11 +70,19 @@ export function compensationInOrder(hop: Plan['hops'][number]): Step[] {
     if (now === 0) tiers.delete(order.tier);
     else tiers.set(order.tier, now);
   };
-  const isItsTurn = ({ order }: CompensationStep): boolean =>
-    order === undefined ||
-    (order.way === 'down'
-      ? order.tier === Math.max(...left.down.keys())
-      : order.tier === Math.min(...left.up.keys()));
+  const isItsTurn = ({ order }: CompensationStep): boolean => {
+    if (order === undefined) return true;
+    switch (order.way) {
+      case 'down':
+        return order.tier === Math.max(...left.down.keys());
+      case 'data':
+        return left.down.size === 0 && order.tier === Math.min(...left.data.keys());
+      case 'up':
+        return order.tier === Math.min(...left.up.keys());
+      default:
+        return assertNever(order.way, 'way back');
+    }
+  };
   for (const step of rest.values()) count(step, 1);
   const ordered: Step[] = [];
   while (rest.size > 0) {

@@ -211,7 +211,9 @@ function planHops(
   const { spec } = extent.application.document;
   const tiers = tierNumbersOf(spec);
   const tierOf = ({ instance }: Leg): number | undefined => tiers.get(instance.component.name);
-  const hasOrder = new Set(allLegs.map(tierOf)).size > 1;
+  const hasOrder =
+    new Set(allLegs.map(tierOf)).size > 1 ||
+    allLegs.some(({ instance }) => instance.component.data?.folder !== undefined);
   hops.forEach(({ from, to, legs }, index) => {
     const id = `h${index + 1}`;
     const drafts = wavesOf(legs, spec, extent.targets);

@@ -1,5 +1,5 @@
 import { assertNever } from '#kernel';
-import type { ActionName, Check, CompensationStep, Lane, Plan, Step } from '#contracts';
+import type { ActionName, Check, CompensationStep, Lane, Plan, Step, WayBack } from '#contracts';
 import { checksOf, describeCheck, whileBaking } from './checks-of-version.js';
 import { planFiles, type PlannedFiles } from './ephemeral-files.js';
 import { LaneHooks, type AddStep } from './lane-hooks.js';
@@ -17,8 +17,10 @@ import {
 type Forward = 'snapshot' | 'stop' | 'replace';
 
 /** What has an order among instances on the way back, by the name of its step. */
-const WAYS: Readonly<Record<string, 'down' | 'up' | undefined>> = {
+const WAYS: Readonly<Record<string, WayBack | undefined>> = {
   'stop-new': 'down',
+  // of what lies on a share with others'
+  restore: 'data',
   'restore-old': 'up',
   'check-old': 'up',
 };
@@ -189,7 +191,10 @@ export class LanePlanner {
     const add: AddStep = (name, step, when, after, destinationOnly) => {
       const id = `${this.hop}/back/${instance.id}/${steps.length + 1}-${name}`;
       const { tier } = this;
-      const way = WAYS[name];
+      const way =
+        name === 'restore' && instance.component.data?.folder === undefined
+          ? undefined
+          : WAYS[name];
       steps.push({
         ...step(id),
         lanes: [this.id],
@@ -372,10 +377,11 @@ export class LanePlanner {
 
   private data(): StepInput<'data.restore'> {
     const { instance } = this.subject;
-    const { paths = [], keepAside } = instance.component.data ?? {};
+    const { folder, paths = [], keepAside } = instance.component.data ?? {};
     return {
       ...this.named,
       keptName: instance.keptName,
+      ...(folder === undefined ? {} : { folder }),
       paths: [...paths],
       // the same in every upgrade, so that the plan does not depend on it: the backup service puts the upgrade's id before it
       backup: `${this.hop}-${instance.id}`,

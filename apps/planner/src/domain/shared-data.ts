@@ -1,5 +1,6 @@
 import { posix } from 'node:path';
 import { placeOf, type Instance } from './instances.js';
+import type { ComponentSpec } from './planning-documents.js';
 import type { SeenContainer } from './wanted-image.js';
 import type { Problems } from './problems.js';
 
@@ -20,6 +21,10 @@ interface DataPlace {
 
 export const isWithin = (path: string, folder: string): boolean =>
   path === folder || path.startsWith(folder.endsWith('/') ? folder : `${folder}/`);
+
+/** Data that is reached by way of the container; what lies on a share is not. */
+const pathsInside = ({ data }: ComponentSpec): readonly string[] =>
+  data === undefined || data.folder !== undefined ? [] : data.paths;
 
 /** The places of a path inside a container: of the mount that it lies on, and of those below it. */
 function placesOf(path: string, mounts: readonly Mount[]): DataPlace[] {
@@ -92,7 +97,7 @@ export function refuseSharedData(all: readonly SeenInstance[], problems: Problem
   for (const one of all) {
     const { component, id, pointer } = one.instance;
     if (component.data === undefined || !one.upgraded) continue;
-    const places = component.data.paths.flatMap((path) => placesOf(path, one.container.mounts));
+    const places = pathsInside(component).flatMap((path) => placesOf(path, one.container.mounts));
     if (places.every((place) => sharersOf.none(one, place))) continue;
     for (const other of byPlace.get(placeOf(one.instance.target)) ?? []) {
       if (other === one) continue;
@@ -143,7 +148,7 @@ export function refuseDataWithLeftOut(
 /** Data of one of them that the other mounts, or a volume that both mount and one of them writes to. */
 function sharedBy(one: SeenInstance, other: SeenInstance): DataPlace | undefined {
   const dataOf = ({ instance, container }: SeenInstance): DataPlace[] =>
-    (instance.component.data?.paths ?? []).flatMap((path) => placesOf(path, container.mounts));
+    pathsInside(instance.component).flatMap((path) => placesOf(path, container.mounts));
   const found =
     dataOf(one).find((place) => mounts(other.container, place)) ??
     dataOf(other).find((place) => mounts(one.container, place));
@@ -159,12 +164,38 @@ function sharedBy(one: SeenInstance, other: SeenInstance): DataPlace | undefined
   return volume === undefined ? undefined : { kind: 'volume', source: volume.source };
 }
 
+/** Of what lies on a share each instance has a part of its own: it is snapshot when that instance alone is down. */
+export function refuseSharedFolders(all: readonly SeenInstance[], problems: Problems): void {
+  const parts = all.flatMap(({ instance }) => {
+    const { folder, paths = [] } = instance.component.data ?? {};
+    if (folder === undefined) return [];
+    return paths.map((path) => ({ instance, path: posix.join(folder, path) }));
+  });
+  for (const here of Map.groupBy(parts, ({ instance }) => instance.target.site).values()) {
+    // what lies within another follows it
+    const sorted = here.toSorted((a, b) => (`${a.path}/` < `${b.path}/` ? -1 : 1));
+    let outer = sorted[0];
+    for (const inner of sorted.slice(1)) {
+      if (outer === undefined || !isWithin(inner.path, outer.path)) {
+        outer = inner;
+        continue;
+      }
+      problems.add(
+        'unplannable',
+        inner.instance.pointer,
+        `${inner.path} is data of ${outer.instance.id} and of ${inner.instance.id}: what one of them has snapshot the other may be ` +
+          'writing to. Give each folders of its own, or take the other out of `data`',
+      );
+    }
+  }
+}
+
 /** Data outside every mount goes with its container, whatever a snapshot says. */
 export function refuseUnmountedData(
   { instance, container }: SeenInstance,
   problems: Problems,
 ): void {
-  for (const path of instance.component.data?.paths ?? []) {
+  for (const path of pathsInside(instance.component)) {
     if (placesOf(path, container.mounts).length > 0) continue;
     problems.add(
       'unplannable',
@@ -177,7 +208,9 @@ export function refuseUnmountedData(
 
 /** Volumes and folders that an instance writes to, and that none of its data paths names. */
 export function writtenBesides({ instance, container }: SeenInstance): string[] {
-  const named = (instance.component.data?.paths ?? []).map((path) => posix.normalize(path));
+  // where a folder of a share is mounted in its pods is not told
+  if (instance.component.data?.folder !== undefined) return [];
+  const named = pathsInside(instance.component).map((path) => posix.normalize(path));
   return container.mounts
     .filter(({ kind, writable }) => writable && kind !== 'other')
     .map(({ destination }) => posix.normalize(destination))

@@ -14,6 +14,7 @@ import type { Problems } from './problems.js';
 import {
   refuseDataWithLeftOut,
   refuseSharedData,
+  refuseSharedFolders,
   refuseUnmountedData,
   type SeenInstance,
 } from './shared-data.js';
@@ -82,6 +83,7 @@ export function survey(
     refuseUnmountedData({ instance, container, upgraded: true }, problems);
   }
   refuseSharedData(instances, problems);
+  refuseSharedFolders(instances, problems);
   refuseFewNodes(extent, found, problems);
   const staying = extent.leftOut.flatMap((instance) => lookAtLeftOut(instance, extent, found));
   refuseDataWithLeftOut(instances, staying, problems);

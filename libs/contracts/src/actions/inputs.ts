@@ -91,7 +91,9 @@ export const removeOldInput = z.strictObject({ ...instance, keptName: z.string()
 const dataSource = {
   ...instance,
   keptName: z.string().min(1),
-  /** Absolute paths inside the container. */
+  /** On the backup service's machine, where a share is mounted there: `paths` lie in it. Left out: they lie in the container. */
+  folder: z.string().startsWith('/').optional(),
+  /** Absolute paths inside the container, or within `folder`. */
   paths: z.array(z.string().startsWith('/')).min(1),
   /**
    * Name of the backup: the same for the snapshot and its restore, made by the planner. Unique within one upgrade only, since a plan

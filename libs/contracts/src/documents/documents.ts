@@ -131,6 +131,15 @@ export const componentSpec = z.strictObject({
   /** Paths inside the container whose data is snapshot before and restored on the way back. */
   data: z
     .strictObject({
+      /**
+       * For data on a share: the folder that the backup service of the target's site has it mounted at; `paths` lie within it. Left out: they
+       * lie in the container.
+       */
+      folder: z
+        .string()
+        .regex(/^(\/[^/\0]+)+$/, 'must be an absolute path without a slash at its end')
+        .refine((path) => !/\/\.\.?(\/|$)/.test(path), 'must not hold . or ..')
+        .optional(),
       paths: z.array(z.string().startsWith('/')).min(1),
       /** `stopped` (default): the snapshot is taken between stop and start. `running`: before the stop. */
       consistency: z.enum(['stopped', 'running']).default('stopped'),
@@ -140,6 +149,11 @@ export const componentSpec = z.strictObject({
        */
       keepAside: z.boolean().optional(),
     })
+    .refine(
+      ({ folder, paths }) =>
+        folder === undefined || !paths.some((path) => /(^|\/)\.\.?(\/|$)/.test(path)),
+      { path: ['paths'], error: 'must not hold . or .. where they lie in a folder' },
+    )
     .optional(),
   /**
    * Written right before the new version starts, and removed when it is verified, and on every other end, on pause and when the

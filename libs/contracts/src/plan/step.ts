@@ -82,6 +82,10 @@ export const applicationBackStep = step.extend({
 });
 export type ApplicationBackStep = z.infer<typeof applicationBackStep>;
 
+/** What a step does to an instance as it goes back, where that has an order among instances. */
+export const WAYS_BACK = ['down', 'data', 'up'] as const;
+export type WayBack = (typeof WAYS_BACK)[number];
+
 /** A step that takes something back, planned beside the steps that it undoes. */
 export const compensationStep = step.extend({
   /** The lanes it serves: more than one for data that they share. It runs when at least one of them is taken back. */
@@ -97,8 +101,9 @@ export const compensationStep = step.extend({
   destinationOnly: z.boolean(),
   /**
    * Its place among other instances: dependents go down before what they depend on, and come up after it. A step that takes something
-   * `down` waits for those of higher tiers, one that brings it `up` for those of lower ones, of those that are needed. Left out: none.
+   * `down` waits for those of higher tiers, one that brings it `up` for those of lower ones, of those that are needed. One that brings back
+   * `data` that lies beside others' waits until all are down, and for those of lower tiers. Left out: none.
    */
-  order: z.strictObject({ tier: z.number().int().min(0), way: z.enum(['down', 'up']) }).optional(),
+  order: z.strictObject({ tier: z.number().int().min(0), way: z.enum(WAYS_BACK) }).optional(),
 });
 export type CompensationStep = z.infer<typeof compensationStep>;
