@@ -163,7 +163,7 @@ function pendingTiers(turn: Turn): PendingTiers {
   return { highestDown, lowestData, lowestUp };
 }
 
-/** What others depend on goes down after them, and comes up before them; in between, beside nothing that runs, it gets its data back. */
+/** What others depend on goes down after them, and comes up before them; what lies on a share comes back in between, all of it. */
 function isItsTurn(pending: PendingTiers, { order }: CompensationStep): boolean {
   if (order === undefined) return true;
   switch (order.way) {
@@ -172,7 +172,7 @@ function isItsTurn(pending: PendingTiers, { order }: CompensationStep): boolean 
     case 'data':
       return pending.highestDown === -Infinity && order.tier <= pending.lowestData;
     case 'up':
-      return order.tier <= pending.lowestUp;
+      return pending.lowestData === Infinity && order.tier <= pending.lowestUp;
     default:
       return assertNever(order.way, 'way back');
   }

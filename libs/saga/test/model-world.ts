@@ -25,7 +25,13 @@ export class ModelWorld {
   /** Of each instance that has one. */
   private readonly tiers = new Map<string, number>();
 
+  /** Whether the data of all lies on one share. */
+  private readonly share: boolean;
+
   constructor(private readonly plan: Plan) {
+    this.share = plan.hops.some(({ compensation }) =>
+      compensation.some(({ order }) => order?.way === 'data'),
+    );
     this.index = PlanIndex.of(plan);
     for (const hop of plan.hops) {
       for (const wave of hop.waves) {
@@ -70,6 +76,7 @@ export class ModelWorld {
         if (instance.running === hop + 1) instance.running = undefined;
         break;
       case 'data.restore': {
+        this.checkOrder(step);
         if (instance.running !== undefined)
           this.violations.push(`${step.id}: restore while something runs`);
         const snapshot = instance.snapshots.get(hop);
@@ -94,12 +101,16 @@ export class ModelWorld {
     const { scope, rollbackTo } = this.plan.policy;
     const { order } = this.index.compensation.get(id)?.step ?? {};
     if (order === undefined || scope !== 'upgrade' || rollbackTo !== 'origin') return;
-    for (const [name, { running }] of this.instances) {
+    for (const [name, { running, data }] of this.instances) {
       const tier = this.tiers.get(name) ?? order.tier;
       if (order.way === 'down' && tier > order.tier && (running ?? 0) > 0)
         this.violations.push(`${id} while ${name}, which depends on it, runs`);
       if (order.way === 'up' && tier < order.tier && running !== 0)
         this.violations.push(`${id} before ${name}, on which it depends, is back`);
+      if (order.way === 'data' && (running ?? 0) > 0)
+        this.violations.push(`${id} while ${name}, whose data lies beside it, runs`);
+      if (order.way === 'up' && this.share && data !== 0)
+        this.violations.push(`${id} before ${name} has its data back`);
     }
   }
 

@@ -4,6 +4,7 @@ import type {
   ApprovalNeed,
   Bracket,
   CompensationStep,
+  WayBack,
   Hop,
   Lane,
   Plan,
@@ -44,6 +45,8 @@ export interface PlanShape {
   >;
   /** Each wave is a tier: later ones depend on it. */
   readonly tiers?: boolean;
+  /** The data of all lies on one share. */
+  readonly share?: boolean;
   readonly scope?: Scope;
   readonly maxFailures?: number;
   readonly rollbackTo?: Policy['rollbackTo'];
@@ -99,7 +102,7 @@ export function buildPlan(shape: PlanShape): Plan {
           const id = `h${h}/w${w}/${lane.instance}`;
           laneIds.push(id);
           instances.add(lane.instance);
-          compensation.push(...compensationOf(id, shape.tiers === true ? w : undefined));
+          compensation.push(...compensationOf(id, tierOf(shape, w), shape.share === true));
           const { bracket = 'none' } = lane;
           if (bracket !== 'none') {
             const before = bracket === 'replace' ? { beforeStep: `${id}/replace` } : {};
@@ -237,13 +240,19 @@ function laneOf(id: string, hop: number, shape: LaneShape): Lane {
   };
 }
 
-const WAYS: Readonly<Record<string, 'down' | 'up' | undefined>> = {
+function tierOf({ tiers, share }: PlanShape, wave: number): number | undefined {
+  if (tiers === true) return wave;
+  return share === true ? 0 : undefined;
+}
+
+const WAYS: Readonly<Record<string, WayBack | undefined>> = {
   'stop-new': 'down',
+  restore: 'data',
   'start-old': 'up',
   'check-old': 'up',
 };
 
-function compensationOf(id: string, tier: number | undefined): CompensationStep[] {
+function compensationOf(id: string, tier: number | undefined, share: boolean): CompensationStep[] {
   const back = (
     name: string,
     action: string,
@@ -252,7 +261,7 @@ function compensationOf(id: string, tier: number | undefined): CompensationStep[
     after: string[],
     destinationOnly: boolean,
   ): CompensationStep => {
-    const way = WAYS[name];
+    const way = name === 'restore' && !share ? undefined : WAYS[name];
     return {
       ...step(`${id}/back/${name}`, action, app, 'none_needed'),
       lanes: [id],

@@ -37,6 +37,7 @@ const shape: fc.Arbitrary<PlanShape> = fc
     ),
     outerBracket: fc.boolean(),
     tiers: fc.boolean(),
+    share: fc.boolean(),
     hooks: fc.constantFrom(...(['none', 'reversible', 'irreversible', 'jobs'] as const)),
   })
   .map(({ waves, hops, ...rest }) => {

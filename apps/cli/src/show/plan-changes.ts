@@ -78,7 +78,7 @@ export function compensationInOrder(hop: Plan['hops'][number]): Step[] {
       case 'data':
         return left.down.size === 0 && order.tier === Math.min(...left.data.keys());
       case 'up':
-        return order.tier === Math.min(...left.up.keys());
+        return left.data.size === 0 && order.tier === Math.min(...left.up.keys());
       default:
         return assertNever(order.way, 'way back');
     }

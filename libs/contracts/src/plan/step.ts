@@ -102,7 +102,7 @@ export const compensationStep = step.extend({
   /**
    * Its place among other instances: dependents go down before what they depend on, and come up after it. A step that takes something
    * `down` waits for those of higher tiers, one that brings it `up` for those of lower ones, of those that are needed. One that brings back
-   * `data` that lies beside others' waits until all are down, and for those of lower tiers. Left out: none.
+   * `data` that lies beside others' waits until all are down, and for those of lower tiers; until then nothing comes up. Left out: none.
    */
   order: z.strictObject({ tier: z.number().int().min(0), way: z.enum(WAYS_BACK) }).optional(),
 });
