@@ -8,7 +8,7 @@ import {
   type WorkloadPlace,
 } from '#contracts';
 import { inShell } from './in-shell.js';
-import { keepCommand, keptFile, kubectlAt, resourceOf, workloadOf } from './kubectl.js';
+import { kubectlAt, resourceOf, workloadOf } from './kubectl.js';
 import { networkCheck } from './network-check.js';
 import { quote } from './shell-quote.js';
 
@@ -19,7 +19,7 @@ export type WorkloadAction =
   | 'hook.job'
   | 'hook.remove-jobs';
 
-/** What a person types to do a step by hand, with `kubectl` and `jq`. `$BACKUPS` is a folder where they type it. */
+/** What a person types to do a step by hand, with `kubectl` and `jq`. Records are those that Liftlock writes. */
 export function workloadCommands(step: Step, action: WorkloadAction): string[] {
   const input = <A extends WorkloadAction>(name: A): ActionInput<A> =>
     ACTIONS[name].input.parse(step.input) as ActionInput<A>;
@@ -40,7 +40,7 @@ export function workloadCommands(step: Step, action: WorkloadAction): string[] {
     case 'instance.stop': {
       const { container, keptName = container } = input(action);
       const { place, kubectl, resource } = at(container);
-      return [keepCommand(kubectl, resource, fileOf(keptName)), ...downCommands(place, kubectl)];
+      return [keepCommand(kubectl, resource, keptName), ...downCommands(place, kubectl)];
     }
     case 'instance.replace':
       return replaceCommands(input(action), at(input(action).container));
@@ -50,17 +50,21 @@ export function workloadCommands(step: Step, action: WorkloadAction): string[] {
     }
     case 'instance.restore-old': {
       const { container, keptName, start } = input(action);
-      const { place, kubectl } = at(container);
-      const record = parseRecord(keptName);
+      const { place, kubectl, resource } = at(container);
+      const replicas = start
+        ? 'if $kept.replicas then .spec.replicas = $kept.replicas else . end'
+        : '.spec.replicas = 0';
+      const program = `.spec.template = $kept.template | ${place.kind === 'DaemonSet' ? '.' : replicas}`;
       return [
-        `# where Liftlock did this, how it was stands in the ConfigMap ${record?.name ?? keptName} of ${place.namespace}`,
-        `${kubectl} replace -f ${fileOf(keptName)}`,
-        ...(start ? [] : downCommands(place, kubectl)),
+        `${kubectl} get ${resource} -o json | jq --argjson kept "$(${keptText(kubectl, keptName)})" ${quote(program)} | ${kubectl} replace -f -`,
       ];
     }
     case 'instance.remove-new':
-    case 'instance.remove-old':
-      return [`rm -f ${fileOf(input(action).keptName)}`];
+    case 'instance.remove-old': {
+      const { container, keptName } = input(action);
+      const { kubectl } = at(container);
+      return [`${kubectl} delete configmap ${quote(recordName(keptName))} --ignore-not-found`];
+    }
     case 'instance.check': {
       const { container, check } = input(action);
       return [checkCommand(at(container), check)];
@@ -98,8 +102,18 @@ interface At {
 const ofContainer = ({ container }: WorkloadPlace): string =>
   container === undefined ? '' : ` -c ${quote(container)}`;
 
-function fileOf(keptName: string): string {
-  return keptFile(keptName);
+function recordName(keptName: string): string {
+  return parseRecord(keptName)?.name ?? keptName;
+}
+
+/** The same record that Liftlock writes: either of them may go on where the other one ended. */
+function keepCommand(kubectl: string, resource: string, keptName: string): string {
+  const program = quote('{replicas: .spec.replicas, template: .spec.template}');
+  return `${kubectl} create configmap ${quote(recordName(keptName))} --from-literal=record="$(${kubectl} get ${resource} -o json | jq -c ${program})"   # where it is there already: leave it`;
+}
+
+function keptText(kubectl: string, keptName: string): string {
+  return `${kubectl} get configmap ${quote(recordName(keptName))} -o jsonpath='{.data.record}'`;
 }
 
 /** A DaemonSet has no number of pods: it is sent to nodes that there are not. */
@@ -124,7 +138,6 @@ function replaceCommands(
   { container, keptName, image, env, command, rolling }: ActionInput<'instance.replace'>,
   { place, kubectl, resource }: At,
 ): string[] {
-  const file = fileOf(keptName);
   const of = place.container ?? '*';
   const settings = Object.entries(env).map(([name, value]) =>
     value === null ? quote(`${name}-`) : quote(`${name}=${value}`),
@@ -134,9 +147,9 @@ function replaceCommands(
   const again =
     place.kind === 'DaemonSet'
       ? `${kubectl} patch ${resource} --type json -p ${quote(JSON.stringify([{ op: 'remove', path: `/spec/template/spec/nodeSelector/${NOWHERE.replace('/', '~1')}` }]))}`
-      : `${kubectl} scale ${resource} --replicas="$(sed -n 's/^  replicas: //p' ${file})"`;
+      : `${kubectl} scale ${resource} --replicas="$(${keptText(kubectl, keptName)} | jq .replicas)"`;
   return [
-    ...(rolling === true ? [keepCommand(kubectl, resource, file)] : []),
+    ...(rolling === true ? [keepCommand(kubectl, resource, keptName)] : []),
     `${kubectl} set image ${resource} ${quote(`${of}=${image.digest ?? image.reference}`)}${remark}`,
     ...(settings.length === 0
       ? []

@@ -386,7 +386,12 @@ export class ApplicationHookPlanner {
     if (wanted !== undefined) return wanted.identity;
     const runs = seen.observed.find(({ instance }) => instance === id);
     if (runs === undefined) throw new Error(`${id} was not looked at`);
-    return { reference: runs.imageReference || runs.imageId, id: runs.imageId };
+    const { imageReference, imageId } = runs;
+    const isDigest = imageId.includes('@');
+    return {
+      reference: imageReference || imageId,
+      ...(isDigest ? { digest: imageId } : { id: imageId }),
+    };
   }
 
   /** By which an upgraded instance is known: one that went back for itself has data of the old version again, and no job of the new one may be at it. */

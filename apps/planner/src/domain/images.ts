@@ -167,9 +167,10 @@ function byVersion(a: ReleaseDocument, b: ReleaseDocument): number {
 
 function runs(container: SeenContainer, image: ReleaseComponent, seen: SeenTarget): boolean {
   const { imageId } = container;
-  if (imageId === undefined) return false;
   const digest = digestIn(image.image);
   if (digest !== undefined && hasDigest(container, digest)) return true;
+  // pods tell no ID of what they pulled
+  if (imageId === undefined) return container.imageReference === image.image;
   if (image.id !== undefined) return image.id === imageId;
   const found = seen.image(image);
   if (found?.archiveId !== undefined) return found.archiveId === imageId;

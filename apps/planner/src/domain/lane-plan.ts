@@ -6,7 +6,7 @@ import { LaneHooks, type AddStep } from './lane-hooks.js';
 import type { Instance } from './instances.js';
 import type { LaneSubject } from './lane-subject.js';
 import { strategyOf } from './strategy.js';
-import { imageKeyOf, type ImageKey } from './wanted-image.js';
+import { imageKeyOf, seenKeyOf, type ImageKey } from './wanted-image.js';
 import {
   checkTimeoutSeconds,
   stopTimeoutSeconds,
@@ -62,8 +62,9 @@ export class LanePlanner {
         `See that ${instance.id} is as planned`,
         {
           ...this.named,
-          imageId: container.imageId,
-          ...(this.isWorkload ? { imageReference: container.imageReference } : {}),
+          ...(this.isWorkload
+            ? { imageReference: container.imageReference }
+            : { imageId: container.imageId }),
           running: container.running,
         },
       ),
@@ -367,7 +368,7 @@ export class LanePlanner {
 
   private get oldImage(): ImageKey {
     const { earlier, container } = this.subject;
-    return earlier === undefined ? { imageId: container.imageId } : imageKeyOf(earlier.image);
+    return earlier === undefined ? seenKeyOf(container) : imageKeyOf(earlier.image);
   }
 
   /** From `h2`: 2. */

@@ -5,7 +5,7 @@ import type { SeenContainer, WantedImage } from './wanted-image.js';
 /** An instance that is to be upgraded, with all that was found out about it. */
 export interface LaneSubject {
   readonly instance: Instance;
-  readonly container: SeenContainer & { readonly containerId: string; readonly imageId: string };
+  readonly container: SeenContainer & { readonly containerId: string };
   readonly image: WantedImage;
   readonly from: string;
   readonly to: string;

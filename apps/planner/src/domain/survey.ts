@@ -143,7 +143,9 @@ function seenContainer(
     return undefined;
   }
   const { containerId, imageId } = container;
-  if (containerId === undefined || imageId === undefined) {
+  // a workload without pods has an image in its template alone
+  const isKnown = imageId !== undefined || instance.target.driver === 'kubernetes';
+  if (containerId === undefined || !isKnown) {
     const because = container.problems.length === 0 ? '' : `: ${container.problems.join('; ')}`;
     problems.add(
       'unobservable',
@@ -152,7 +154,7 @@ function seenContainer(
     );
     return undefined;
   }
-  return { ...container, containerId, imageId };
+  return { ...container, containerId };
 }
 
 /** @returns what is to be upgraded; nothing when the instance runs the image already, or cannot have it. */
@@ -178,7 +180,7 @@ function look(
     version: from,
     container: container.container,
     containerId: container.containerId,
-    imageId: container.imageId,
+    imageId: container.imageId ?? container.repoDigests[0] ?? '',
     imageReference: container.imageReference ?? '',
     running: container.running,
   });

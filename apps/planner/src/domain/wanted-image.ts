@@ -19,6 +19,15 @@ export interface ImageKey {
   readonly imageDigest?: string;
 }
 
+/** The same of what was seen: pods tell the digest that their image was pulled by, where it was pulled. */
+export function seenKeyOf({
+  imageId,
+  repoDigests: [digest],
+}: Pick<SeenContainer, 'imageId' | 'repoDigests'>): ImageKey {
+  if (imageId !== undefined) return { imageId };
+  return digest === undefined ? {} : { imageDigest: digest };
+}
+
 export function imageKeyOf({ identity }: WantedImage): ImageKey {
   const { id, digest } = identity;
   if (id !== undefined) return { imageId: id };

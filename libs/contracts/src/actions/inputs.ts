@@ -38,8 +38,9 @@ const rolling = z.literal(true).optional();
 
 export const assertUnchangedInput = z.strictObject({
   ...instance,
-  imageId: sha256,
-  /** Of a workload: the image as its template names it, since pods may be missing, and their image comes from it. */
+  /** Of a container. */
+  imageId: sha256.optional(),
+  /** Of a workload: the image as its template names it, since pods come and go, and their image comes from it. */
   imageReference: z.string().min(1).optional(),
   running: z.boolean(),
 });
