@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { digestOf, LiftlockError } from '#kernel';
-import { plan as planSchema, type LiftlockDocument, type Plan } from '#contracts';
+import { plan as planSchema, type LiftlockDocument, type Observation, type Plan } from '#contracts';
 import { NO_COLOURS } from '../../apps/cli/src/show/colours.js';
 import { showPlan } from '../../apps/cli/src/show/plan-formats.js';
 import { computePlan, type PlanningInput } from '../../apps/planner/src/domain/compute-plan.js';
 import { upgradePathsOf, extentOfAll } from '../../apps/planner/src/domain/upgrade-paths.js';
-import { changed, documentsIn, observationsIn, recorded } from './recorded.js';
+import { absent, archivesIn, changed, documentsIn, observationsIn, recorded } from './recorded.js';
 import { reviewable } from './shown.js';
 
 /*
@@ -45,6 +45,8 @@ async function agreesWithGolden(name: string, plan: Plan, hasCommands: boolean):
     await expect(showPlan(plan, 'runbook', NO_COLOURS)).toMatchFileSnapshot(at('runbook.md'));
 }
 
+const withoutMirror = ({ mirror: _mirror, ...spec }: Record<string, unknown>): object => spec;
+
 /** Components in the order in which they are upgraded. */
 const orderOf = (plan: Plan): string[] =>
   plan.hops.flatMap(({ waves }) =>
@@ -52,12 +54,15 @@ const orderOf = (plan: Plan): string[] =>
   );
 
 describe('A, Intel SecL', () => {
-  const documents = documentsIn('test/plans/isecl/documents.yaml');
+  const documents = documentsIn('examples/isecl/documents');
   const observations = observationsIn('test/plans/isecl/observations.yaml');
-  const input = (all: readonly LiftlockDocument[] = documents) =>
-    recorded(all, observations, { release: 'isecl-4.0' });
+  const archives = archivesIn('test/plans/isecl/archives.yaml', documents);
+  const input = (all: readonly LiftlockDocument[] = documents, seen = observations) => ({
+    ...recorded(all, seen, { release: 'isecl-4.0' }),
+    examined: archives,
+  });
 
-  it('goes tier by tier, one service at a time, and each one’s data comes back before its old container starts', async () => {
+  it('goes tier by tier, one service at a time, and what kbs needed besides is put back before the old kbs starts', async () => {
     const plan = planned(input());
     const order = orderOf(plan);
     const tiers = [
@@ -70,36 +75,96 @@ describe('A, Intel SecL', () => {
     expect(plan.hops.flatMap(({ waves }) => waves.map(({ parallelism }) => parallelism))).toEqual(
       tiers.map(() => 1),
     );
+    const [kbs] = plan.hops.flatMap(({ waves }) =>
+      waves.flatMap(({ lanes }) => lanes.filter(({ component }) => component === 'kbs')),
+    );
+    expect(kbs?.steps.map(({ action }) => action)).toEqual([
+      ...['instance.stop', 'hook.object', 'hook.object', 'hook.job'],
+      ...['instance.replace', 'instance.check'],
+    ]);
+    // read before anything of kbs is changed, whatever runs by then
+    expect(kbs?.steps[3]?.input).toMatchObject({ work: { env: { COMPONENT_VERSION: 'v3.6.0' } } });
     const back = plan.hops.flatMap(({ compensation }) => compensation);
-    const restores = back.filter(({ action }) => action === 'data.restore');
-    expect(restores.map(({ component }) => component)).toContain('kbs');
-    for (const restore of restores) {
-      const [start] = back.filter(
-        ({ action, component }) =>
-          action === 'instance.restore-old' && component === restore.component,
-      );
-      expect(start?.after).toContain(restore.id);
-    }
-    await agreesWithGolden('isecl', plan, false);
+    const ofKbs = back.filter(({ component }) => component === 'kbs');
+    const [secret, config] = ofKbs.filter(({ action }) => action === 'hook.object-back');
+    expect([secret, config].map((step) => step?.input['work'])).toMatchObject([
+      { object: 'Secret/kbs-secret' },
+      { object: 'ConfigMap/kbs-config' },
+    ]);
+    const [restored] = ofKbs.filter(({ action }) => action === 'instance.restore-old');
+    expect(config?.after).toContain(secret?.id);
+    expect(restored?.after).toEqual(expect.arrayContaining([secret?.id, config?.id]));
+    await agreesWithGolden('isecl', plan, true);
   });
 
-  it('is refused where the application does not say that major versions may meet, and where all data is one share', async () => {
-    const uncoordinated = changed(documents, 'Application', (spec) => ({
-      ...spec,
-      coordinatedMajor: false,
-    }));
-    // the text's way: one share under all services, restored once after all of them stopped, its database first (issue 7)
-    const shared = observations.map((one) => ({
-      ...one,
-      containers: one.containers.map((container) => ({
-        ...container,
-        mounts: container.mounts.map((mount) => ({ ...mount, source: '/mnt/nfs/isecl' })),
-      })),
-    }));
-    const onOneShare = recorded(documents, shared, { release: 'isecl-4.0' });
-    await expect(
-      `# without coordinatedMajor\n${refusal(input(uncoordinated))}\n# one share under all services\n${refusal(onOneShare)}`,
-    ).toMatchFileSnapshot('./golden/isecl-refusals.txt');
+  it('is refused where major versions may not meet, on a single node, from its owner, and with data that nobody keeps yet', async () => {
+    const ofComponents = (change: (component: Record<string, unknown>) => object) =>
+      changed(documents, 'Application', (spec) => ({
+        ...spec,
+        components: (spec['components'] as Array<Record<string, unknown>>).map(change),
+      }));
+    const seenWith = (change: (seen: Observation) => Observation) =>
+      input(documents, observations.map(change));
+    const cases: Array<[string, PlanningInput]> = [
+      [
+        'without coordinatedMajor',
+        input(changed(documents, 'Application', (spec) => ({ ...spec, coordinatedMajor: false }))),
+      ],
+      ['one node', seenWith((seen) => ({ ...seen, nodes: 1 }))],
+      [
+        'owned by Helm, Argo CD and Flux',
+        seenWith((seen) => ({
+          ...seen,
+          containers: seen.containers.map((one, index) => ({
+            ...one,
+            owner: ['helm:isecl/isecl', 'argocd:isecl', 'flux:Kustomization/isecl/isecl'][index],
+          })),
+        })),
+      ],
+      [
+        'an upgrade that was never finished',
+        seenWith((seen) => ({
+          ...seen,
+          containers: [
+            ...seen.containers,
+            { ...absent('isecl/ConfigMap/liftlock-deployment-cms-deployment'), found: true },
+          ],
+        })),
+      ],
+      [
+        'with the data of the share',
+        input(
+          ofComponents((one) =>
+            one['name'] === 'kbs' ? { ...one, data: { paths: ['/etc/kbs'] } } : one,
+          ),
+        ),
+      ],
+      [
+        'by hooks and fields of Docker',
+        input(
+          ofComponents((one) =>
+            one['name'] === 'cms'
+              ? {
+                  ...one,
+                  container: 'cms',
+                  files: [{ path: '/etc/cms/once', content: 'x' }],
+                  hooks: {
+                    before: [
+                      {
+                        ...{ name: 'note', type: 'edit', path: '/etc/cms/conf' },
+                        replace: [{ line: 'a', with: 'b' }],
+                      },
+                    ],
+                  },
+                }
+              : one,
+          ),
+        ),
+      ],
+      ['without the mirror', input(changed(documents, 'Environment', withoutMirror))],
+    ];
+    const told = cases.map(([name, one]) => `# ${name}\n${refusal(one)}`).join('\n');
+    await expect(told).toMatchFileSnapshot('./golden/isecl-refusals.txt');
   });
 });
 

@@ -5,15 +5,17 @@ import { rootFolder } from '#fleet';
 import { digestOf } from '#kernel';
 import {
   DOCUMENT_KINDS,
+  imageAnswer,
   observation,
   upgradeRequest,
   type DocumentKind,
+  type ImageAnswer,
   type LiftlockDocument,
   type Observation,
 } from '#contracts';
 import type { PlanningInput } from '../../apps/planner/src/domain/compute-plan.js';
 import { extentOf } from '../../apps/planner/src/domain/instances.js';
-import { observeQuestions } from '../../apps/planner/src/domain/observe-questions.js';
+import { imageKey, observeQuestions } from '../../apps/planner/src/domain/observe-questions.js';
 import type { Stored } from '../../apps/planner/src/domain/planning-documents.js';
 import { Problems } from '../../apps/planner/src/domain/problems.js';
 import { readDocument } from '../../apps/planner/src/domain/read-document.js';
@@ -40,6 +42,39 @@ export function observationsIn(path: string): Observation[] {
   return parseAllDocuments(readFileSync(join(rootFolder(), path), 'utf8')).map((one) =>
     observation.parse(one.toJS()),
   );
+}
+
+/** What a target answers about what it has not. */
+export function absent(container: string): Observation['containers'][number] {
+  return {
+    ...{ container, found: false, repoDigests: [], running: false, health: 'none' },
+    ...{ mounts: [], ports: [], problems: [], warnings: [] },
+  };
+}
+
+/** What the mirror would answer about the archives that releases name: their digests by component. */
+export function archivesIn(
+  path: string,
+  documents: readonly LiftlockDocument[],
+): ReadonlyMap<string, ImageAnswer> {
+  const digests = parse(readFileSync(join(rootFolder(), path), 'utf8')) as Record<string, string>;
+  const mirror = ofKind(documents, 'Environment')[0]?.document.spec.mirror;
+  const answers = new Map<string, ImageAnswer>();
+  for (const { document } of ofKind(documents, 'Release'))
+    for (const [component, { image, archive }] of Object.entries(document.spec.components)) {
+      const [, repository = '', tag = ''] = /^[^/]+\/(.+):([^:]+)$/.exec(image) ?? [];
+      const place = `${mirror?.registry}/${repository}`;
+      answers.set(
+        imageKey(image, archive),
+        archive === undefined
+          ? { outcome: 'left' }
+          : imageAnswer.parse({
+              ...{ outcome: 'found', digest: digests[component], name: place },
+              target: { repository: place, tag },
+            }),
+      );
+    }
+  return answers;
 }
 
 const stored = <D extends LiftlockDocument>(document: D): Stored<D> => ({
@@ -91,10 +126,7 @@ export function recorded(
     if (question === undefined) return one;
     const containers = question.containers.map(
       (container) =>
-        one.containers.find((known) => known.container === container) ?? {
-          ...{ container, found: false, repoDigests: [], running: false, health: 'none' as const },
-          ...{ mounts: [], ports: [], problems: [], warnings: [] },
-        },
+        one.containers.find((known) => known.container === container) ?? absent(container),
     );
     const images = question.images.map(
       ({ reference }, at) =>
@@ -109,7 +141,7 @@ export function recorded(
 export function changed(
   documents: readonly LiftlockDocument[],
   kind: DocumentKind,
-  change: (spec: Record<string, unknown>) => Record<string, unknown>,
+  change: (spec: Record<string, unknown>) => object,
 ): LiftlockDocument[] {
   return documents.map((one) => {
     if (one.kind !== kind) return one;
