@@ -40,10 +40,20 @@ export function changeText({ component, from, to, updated, leftOut }: ComponentC
 
 /** What is down while a wave is under way. */
 export function downText({ lanes, parallelism }: Plan['hops'][number]['waves'][number]): string {
-  const instances = lanes.map(({ instance }) => instance);
-  const atOnce = Math.min(parallelism, instances.length);
-  const some = atOnce < instances.length ? `, ${atOnce} of ${instances.length} at a time` : '';
-  return `down: ${instances.join(', ')}${some}`;
+  const of = (some: typeof lanes): string => some.map(({ instance }) => instance).join(', ');
+  const rolling = lanes.filter(({ steps }) => steps.some(isRollout));
+  const down = lanes.filter((lane) => !rolling.includes(lane));
+  const atOnce = Math.min(parallelism, lanes.length);
+  const texts = [
+    ...(down.length === 0 ? [] : [`down: ${of(down)}`]),
+    ...(rolling.length === 0 ? [] : [`rolling: ${of(rolling)}`]),
+  ];
+  const some = atOnce < lanes.length ? `, ${atOnce} of ${lanes.length} at a time` : '';
+  return `${texts.join('; ')}${some}`;
+}
+
+function isRollout({ action, input }: Step): boolean {
+  return action === 'instance.replace' && input['rolling'] === true;
 }
 
 /** Steps before the bake that nothing takes back: behind the first of them there is no return. */

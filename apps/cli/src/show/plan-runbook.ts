@@ -3,6 +3,17 @@ import { compensationInOrder, downText, withBrackets } from './plan-changes.js';
 import { commandsOf, remarkOf } from './step-commands.js';
 import { printable } from './text.js';
 
+/** What must be there before the first command. */
+function needsOf({ targets }: Plan): string[] {
+  const drivers = new Set(targets.map(({ driver }) => driver));
+  const engine =
+    'Set BACKUPS to a folder of the target’s host, and HELPER to an image with sh, find and GNU tar that is there (debian).';
+  const cluster =
+    'It takes kubectl, with contexts and credentials that let you in, and jq. Set BACKUPS to a folder where you type, and export each LIFTLOCK_SECRET_… that a command names.';
+  if (!drivers.has('kubernetes')) return [engine];
+  return drivers.size === 1 ? [cluster] : [engine, cluster];
+}
+
 /** A plan that a person can follow by hand when Liftlock is dead: every command, forward and back. */
 export function planRunbook(plan: Plan, digest: string): string {
   const out = leftOutText(plan.changes);
@@ -12,7 +23,8 @@ export function planRunbook(plan: Plan, digest: string): string {
     `Plan ${digest}.`,
     ...(out === undefined ? [] : [`Left out, stays as it is: ${out}.`]),
     'Go from top to bottom. When a step fails, stop, and go to "Back": begin with the hop that you are in.',
-    'The commands are for bash. Set BACKUPS to a folder of the target’s host, and HELPER to an image with sh, find and GNU tar that is there (debian).',
+    'The commands are for bash.',
+    ...needsOf(plan),
   ];
   const part = (heading: string, steps: readonly Step[]): void => {
     if (steps.length === 0) return;

@@ -116,12 +116,12 @@ function keptText(kubectl: string, keptName: string): string {
   return `${kubectl} get configmap ${quote(recordName(keptName))} -o jsonpath='{.data.record}'`;
 }
 
-/** A DaemonSet has no number of pods: it is sent to nodes that there are not. */
-const NOWHERE = 'liftlock.dev/nowhere';
+/** A DaemonSet has no number of pods: it is sent to nodes that there are not, with the label that Liftlock takes, too. */
+const NOWHERE = 'liftlock.dev/stopped-by';
 
 function downCommands(place: WorkloadPlace, kubectl: string): string[] {
   const resource = resourceOf(place);
-  const patch = { spec: { template: { spec: { nodeSelector: { [NOWHERE]: 'true' } } } } };
+  const patch = { spec: { template: { spec: { nodeSelector: { [NOWHERE]: 'hand' } } } } };
   const down =
     place.kind === 'DaemonSet'
       ? `${kubectl} patch ${resource} -p ${quote(JSON.stringify(patch))}`
@@ -130,7 +130,7 @@ function downCommands(place: WorkloadPlace, kubectl: string): string[] {
   return [
     down,
     `PODS=$(${kubectl} get ${resource} -o go-template=${quote(labels)})`,
-    `${kubectl} wait --for=delete pod -l "\${PODS%,}" --timeout=300s   # until none is left`,
+    `${kubectl} wait --for=delete pod -l "\${PODS%,}" --timeout=300s   # "no matching resources": none is left`,
   ];
 }
 
@@ -143,7 +143,9 @@ function replaceCommands(
     value === null ? quote(`${name}-`) : quote(`${name}=${value}`),
   );
   const remark =
-    place.container === undefined ? `   # of several containers only ${place.name}` : '';
+    place.container === undefined
+      ? `   # where its pods have several containers: in place of * the one called ${place.name}`
+      : '';
   const again =
     place.kind === 'DaemonSet'
       ? `${kubectl} patch ${resource} --type json -p ${quote(JSON.stringify([{ op: 'remove', path: `/spec/template/spec/nodeSelector/${NOWHERE.replace('/', '~1')}` }]))}`
