@@ -1,8 +1,8 @@
 import type { Readable } from 'node:stream';
-import { transferMeter, type StepContext } from '#drivers/core';
+import type { StepContext } from '#drivers/core';
 import type { Engine } from './engine.js';
 import { abortedBy } from './errors.js';
-import { PulledLayers, type LayerProgress } from './pulled-layers.js';
+import type { LayerProgress } from './pulled-layers.js';
 
 /** One line of what the engine tells while it pulls, loads or imports an image. */
 interface Progress extends LayerProgress {
@@ -10,19 +10,21 @@ interface Progress extends LayerProgress {
   readonly error?: string;
 }
 
-/** The engine answers 200 before it begins: what went wrong is told in the stream, one JSON a line. */
+/**
+ * The engine answers 200 before it begins: what went wrong is told in the stream, one JSON a line.
+ * @param hear is given what is told of layers
+ */
 export async function follow(
   engine: Engine,
-  context: Pick<StepContext, 'signal' | 'log' | 'transfer'>,
+  context: Pick<StepContext, 'signal' | 'log'>,
   answer: Readable,
   what: string,
-  layers = new PulledLayers(),
+  hear: (progress: LayerProgress) => void = () => undefined,
 ): Promise<void> {
-  const told = transferMeter(context, 'pull', `${what}: `);
   const take = (line: string): void => {
     const progress = JSON.parse(line) as Progress;
     report(context, progress);
-    if (layers.add(progress)) told({ doneBytes: layers.doneBytes, totalBytes: layers.totalBytes });
+    hear(progress);
   };
   const end = (): void => void answer.destroy();
   context.signal.addEventListener('abort', end, { once: true });

@@ -77,7 +77,7 @@ async function importImage(
   const signal = new AbortController().signal;
   await follow(
     engine,
-    { signal, log: () => undefined, transfer: () => undefined },
+    { signal, log: () => undefined },
     answer as Readable,
     'building the helper image',
   );

@@ -6,6 +6,7 @@ import { call } from './shell-words.js';
 import type { Engine } from './engine.js';
 import type { HelperImages } from './helper-image.js';
 import { runForOutput } from './helper.js';
+import { NoRoom, Room, type Needed, type Seat } from './room.js';
 import { SharedLook } from './shared-look.js';
 
 /**
@@ -33,44 +34,147 @@ const GOARCH: Readonly<Record<string, string>> = {
   i686: '386',
 };
 
+/** An image, or the images of an archive, on the way to an engine. */
+export interface Coming {
+  /** For messages: `quay.io/app@sha256:…`, `the archive /srv/app.tar`. */
+  readonly name: string;
+  /** Of each image, the lowest layer first. */
+  readonly images: ReadonlyArray<readonly PackedLayer[]>;
+  /** Bytes of all files of an archive, which an engine unpacks before it takes the layers from it. */
+  readonly archiveBytes?: number;
+}
+
+/** Given the platform that the engine runs; undefined where nobody can tell. */
+export type LookUpComing = (
+  platform: Parameters<LookUpLayers>[0],
+) => Promise<Coming | undefined> | undefined;
+
 /**
- * Looks whether what an engine would pull fits onto its disk. What is not known stops nothing: the pull itself will tell.
- * @throws LiftlockError `disk_full` where it cannot fit, however well it is packed
+ * Writes onto an engine what fits onto its disk, together with all else that this process brings there. What is not known stops nothing: the
+ * engine itself will tell.
+ * @param write is to say how many of the bytes, as they come, the engine has
+ * @throws LiftlockError `disk_full` before anything is written, where it cannot fit, however well it is packed
  */
-export async function assertRoom(
-  engine: Engine,
-  context: StepContext,
-  helpers: HelperImages,
-  { digest, lookUp }: { readonly digest: string; readonly lookUp: LookUpLayers },
-): Promise<void> {
+export async function withRoom<T>(
+  { engine, context, helpers }: Onto,
+  lookUp: LookUpComing,
+  write: (told: (bytes: number) => void) => Promise<T>,
+): Promise<T> {
+  const room = roomOf(engine);
+  const seat = room.enter(context.upgrade);
+  try {
+    const factor = await settle({ engine, context, helpers }, lookUp, seat);
+    return await write((bytes) => (seat.written = bytes * factor));
+  } finally {
+    seat.leave();
+    if (room.isEmpty && rooms.get(engine.endpoint) === room) rooms.delete(engine.endpoint);
+  }
+}
+
+export interface Onto {
+  readonly engine: Engine;
+  readonly context: StepContext;
+  readonly helpers: HelperImages;
+}
+
+/** By endpoint: targets of two names may be one engine. */
+const rooms = new Map<string, Room>();
+
+function roomOf({ endpoint }: Engine): Room {
+  const room = rooms.get(endpoint) ?? new Room();
+  rooms.set(endpoint, room);
+  return room;
+}
+
+/** @returns how many bytes lie on the disk for each that comes, at least */
+async function settle(
+  { engine, context, helpers }: Onto,
+  lookUp: LookUpComing,
+  seat: Seat,
+): Promise<number> {
   const info = await infoOf(engine, context);
-  if (info === undefined) return;
-  const all = await lookUp({
-    os: info.OSType,
-    architecture: GOARCH[info.Architecture] ?? info.Architecture,
-  });
-  if (all === undefined || all.length === 0) return;
-  const free = await looking.at(engine, context.signal, () => lookAtDisk(engine, context, helpers));
-  if (free === undefined) return;
+  const coming =
+    info === undefined
+      ? undefined
+      : await lookUp({
+          os: info.OSType,
+          architecture: GOARCH[info.Architecture] ?? info.Architecture,
+        });
+  const free =
+    coming === undefined || coming.images.flat().length === 0
+      ? undefined
+      : await lookingAtDisk.at(engine, context.signal, () => lookAtDisk(engine, context, helpers));
+  if (coming === undefined || free === undefined) {
+    seat.leave();
+    return 1;
+  }
   // the containerd image store keeps layers packed, too; else a layer lies there packed only until it is unpacked
-  const keepsPacked = (info.DriverStatus ?? []).some(([name]) => name === 'driver-type');
-  // looked for only where it matters: it takes a request for each image
-  const layers = likely(all, keepsPacked) > free ? await withoutThose(engine, context, all) : all;
-  const least = packed(layers) * (keepsPacked ? 2 : 1);
-  const count = `${layers.length} of ${all.length} layers of ${digest}, which are not there yet, are ${mebibytes(packed(layers))} packed`;
-  if (least > free)
-    throw new LiftlockError(
-      'disk_full',
-      `${count} and need at least ${mebibytes(least)} on ${engine.name}, where ${mebibytes(free)} are free: nothing was pulled; ` +
-        'free space on that host (docker system df; docker image prune), and try again',
-      { details: { target: engine.name, digest, freeBytes: free, neededBytes: least } },
-    );
-  const guess = likely(layers, keepsPacked);
-  if (guess > free)
-    context.log(
-      `${count}; unpacked they may take ${mebibytes(guess)} on ${engine.name}, where ${mebibytes(free)} are free`,
-      'warn',
-    );
+  const keepsPacked = (info?.DriverStatus ?? []).some(([name]) => name === 'driver-type');
+  const factor = keepsPacked ? 2 : 1;
+  // that store takes the layers from the archive as it comes
+  const passing = keepsPacked ? 0 : (coming.archiveBytes ?? 0);
+  const images = coming.images.map((layers) =>
+    layers.map(({ diffId, bytes }) => ({ diffId, bytes: bytes * factor })),
+  );
+  const lookUpImages = (): Promise<ReadonlyArray<readonly string[]>> =>
+    lookingAtImages.at(engine, context.signal, () => lookAtImages(engine, context));
+  try {
+    const found = await seat.settle({ images, passing, free }, lookUpImages, context.signal);
+    const guess = (): number =>
+      likely(missingOf(coming, seat), keepsPacked) + passing + found.others;
+    // looked for only where it matters: it takes a request for each image
+    if (guess() > free) seat.dropWhatIsThere(await lookUpImages());
+    if (guess() > free)
+      context.log(
+        `${countOf(coming, seat)}; unpacked they may take ${mebibytes(guess())} on ${engine.name}, where ${mebibytes(free)} are free`,
+        'warn',
+      );
+  } catch (error) {
+    if (error instanceof NoRoom) throw refused(engine, coming, seat, error.found);
+    throw error;
+  }
+  return factor;
+}
+
+/** What the engine does not have yet, as far as that was looked for. */
+function missingOf({ images }: Coming, { wanted }: Seat): PackedLayer[] {
+  return images.flatMap((layers, image) =>
+    layers.filter((_, at) => (wanted.images[image]?.[at]?.bytes ?? 0) > 0),
+  );
+}
+
+function countOf(coming: Coming, seat: Seat): string {
+  const missing = missingOf(coming, seat);
+  return `${missing.length} of ${coming.images.flat().length} layers of ${coming.name}, which are not there yet, are ${mebibytes(packed(missing))} packed`;
+}
+
+function refused(
+  { name }: Engine,
+  coming: Coming,
+  seat: Seat,
+  { needed, others, free, together }: Needed,
+): LiftlockError {
+  const isArchive = coming.archiveBytes !== undefined;
+  const notes = [
+    ...(seat.wanted.passing > 0
+      ? [
+          `the engine unpacks the archive, ${mebibytes(seat.wanted.passing)}, before it takes the layers from it`,
+        ]
+      : []),
+    ...(together > 1
+      ? [
+          `the ${together} that this upgrade brings there need ${mebibytes(needed - others)} together`,
+        ]
+      : []),
+    ...(others > 0 ? [`what is on its way there needs ${mebibytes(others)} more`] : []),
+  ];
+  const why = notes.length === 0 ? '' : ` (${notes.join('; ')})`;
+  return new LiftlockError(
+    'disk_full',
+    `${countOf(coming, seat)} and need at least ${mebibytes(seat.needs(new Set()))} on ${name}${why}, where ${mebibytes(free)} are free: ` +
+      `nothing was ${isArchive ? 'loaded' : 'pulled'}; free space on that host (docker system df; docker image prune), and try again`,
+    { details: { target: name, image: coming.name, freeBytes: free, neededBytes: needed } },
+  );
 }
 
 /** @returns undefined where it does not tell: what stands before an engine may forbid the question */
@@ -89,7 +193,8 @@ async function infoOf(engine: Engine, context: StepContext): Promise<EngineInfo 
   }
 }
 
-const looking = new SharedLook<Engine, number | undefined>();
+const lookingAtDisk = new SharedLook<Engine, number | undefined>();
+const lookingAtImages = new SharedLook<Engine, ReadonlyArray<readonly string[]>>();
 
 /**
  * No call of the engine says what is free where it keeps images: a container sees it, whose own files lie there.
@@ -126,26 +231,20 @@ async function lookAtDisk(
   }
 }
 
-/** Without the layers that the engine has: the first ones of an image that are the first ones of another, since each lies upon those below it. */
-async function withoutThose(
+/** The layers of each image that the engine has. */
+async function lookAtImages(
   engine: Engine,
   context: StepContext,
-  layers: readonly PackedLayer[],
-): Promise<readonly PackedLayer[]> {
+): Promise<ReadonlyArray<readonly string[]>> {
   const listed = await engine.call(
     'looking which layers are there',
     context.signal,
     (docker, options) => docker.listImages({ ...options }),
   );
-  let most = 0;
-  for (const { Id } of listed) {
-    const theirs = (await engine.inspectImage(Id, context.signal))?.RootFS.Layers ?? [];
-    let same = 0;
-    while (same < layers.length && same < theirs.length && theirs[same] === layers[same]?.diffId)
-      same += 1;
-    most = Math.max(most, same);
-  }
-  return layers.slice(most);
+  const chains: string[][] = [];
+  for (const { Id } of listed)
+    chains.push((await engine.inspectImage(Id, context.signal))?.RootFS.Layers ?? []);
+  return chains;
 }
 
 function packed(layers: readonly PackedLayer[]): number {

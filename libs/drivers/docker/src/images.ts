@@ -1,16 +1,15 @@
-import type { Readable } from 'node:stream';
 import type { ActionInput, ActionOutput } from '#contracts';
 import type { LookUpLayers, SecretStore, StepContext } from '#drivers/core';
-import { LiftlockError, mebibytes } from '#kernel';
-import { archiveImageId, archiveNames, openArchive } from './archive.js';
+import { LiftlockError } from '#kernel';
+import { archivedId, archivedNames, readArchive } from './archive.js';
 import type { Engine } from './engine.js';
-import { follow } from './engine-progress.js';
 import { findImage, imageFor } from './image-identity.js';
 import { keepOldName, takeName } from './image-names.js';
-import { assertRoom } from './image-room.js';
+import { withRoom, type LookUpComing, type Onto } from './image-room.js';
 import type { HelperImages } from './helper-image.js';
+import { loadArchive } from './load-archive.js';
 import { short } from './planned-container.js';
-import { PulledLayers } from './pulled-layers.js';
+import { pull, type AuthConfig } from './pull.js';
 
 type Input = ActionInput<'image.prepare'>;
 type Output = ActionOutput<'image.prepare'>;
@@ -64,11 +63,17 @@ async function bring(
       await nameAsArchived(engine, context, there.Id, archive);
     return { imageId: there.Id, found: 'done_before' };
   }
-  if (archive !== undefined) return load(engine, context, input, archive);
+  if (archive !== undefined) return load({ engine, context, helpers }, input, archive);
   if (image.digest !== undefined) {
-    if (lookUp !== undefined)
-      await assertRoom(engine, context, helpers, { digest: image.digest, lookUp });
-    await pull(engine, context, image.digest, await signIn(input, secrets));
+    const { digest } = image;
+    const lookUpComing: LookUpComing = async (platform) => {
+      const layers = await lookUp?.(platform);
+      return layers === undefined ? undefined : { name: digest, images: [layers] };
+    };
+    const bringIt = async (told: (bytes: number) => void): Promise<void> =>
+      pull(engine, context, { digest, authconfig: await signIn(input, secrets), told });
+    if (lookUp === undefined) await bringIt(() => undefined);
+    else await withRoom({ engine, context, helpers }, lookUpComing, bringIt);
     const pulled = await imageFor(engine, context, image);
     return { imageId: pulled.Id, found: 'done_now' };
   }
@@ -86,18 +91,15 @@ async function nameAsArchived(
   imageId: string,
   archive: string,
 ): Promise<void> {
-  for (const held of await archiveNames(archive, context.signal))
+  for (const held of archivedNames(await readArchive(archive, context.signal)))
     if (held.imageId === imageId) await takeName(engine, context, held);
 }
 
 /** `docker load`, then a look whether the image is the one that was planned: a tag would not tell. */
-async function load(
-  engine: Engine,
-  context: StepContext,
-  { image }: Input,
-  archive: string,
-): Promise<Output> {
-  const held = await archiveImageId(archive, image.reference, context.signal);
+async function load(onto: Onto, { image }: Input, archive: string): Promise<Output> {
+  const { engine, context } = onto;
+  const contents = await readArchive(archive, context.signal);
+  const held = archivedId(contents, image.reference);
   if (image.id !== undefined && held !== image.id) {
     throw new LiftlockError(
       'image_missing',
@@ -107,15 +109,21 @@ async function load(
   }
   const before = await engine.inspectImage(held, context.signal);
   if (before !== undefined) return { imageId: held, found: 'done_before' };
-  for (const loaded of await archiveNames(archive, context.signal))
-    await keepOldName(engine, context, loaded);
-  await context.guard();
-  context.log(`loading ${image.reference} (${short(held)}) from ${archive}`);
-  const input = await openArchive(archive);
-  const answer = await engine.call('loading the image', context.signal, (docker, options) =>
-    docker.loadImage(input, { quiet: true, ...options } as object),
+  const coming = {
+    name: `the archive ${archive}`,
+    images: contents.images.map(({ layers }) => layers),
+    archiveBytes: contents.bytes,
+  };
+  await withRoom(
+    onto,
+    () => Promise.resolve(coming),
+    async (told) => {
+      for (const loaded of archivedNames(contents)) await keepOldName(engine, context, loaded);
+      await context.guard();
+      context.log(`loading ${image.reference} (${short(held)}) from ${archive}`);
+      await loadArchive(engine, context, contents, told);
+    },
   );
-  await follow(engine, context, answer as Readable, 'loading the image');
   const loaded = await engine.inspectImage(held, context.signal);
   if (loaded !== undefined) return { imageId: loaded.Id, found: 'done_now' };
   throw new LiftlockError(
@@ -123,16 +131,6 @@ async function load(
     `the archive ${archive} was loaded, but ${engine.name} does not know the image ${short(held)} afterwards: it may name images otherwise (containerd image store)`,
     { details: { archive, expected: held } },
   );
-}
-
-/** What a registry says when it has no such image, or not for us: asking again does not help. */
-const NOT_THERE = /not found|manifest unknown|name unknown|denied|unauthorized|no such image/i;
-
-/** As the engine passes it on to the registry, with each pull. */
-interface AuthConfig {
-  readonly username: string;
-  readonly password: string;
-  readonly serveraddress: string;
 }
 
 async function signIn(
@@ -146,56 +144,4 @@ async function signIn(
     password: (await secrets.get(password)).replace(/\r?\n$/, ''),
     serveraddress: image.digest?.split('/')[0] ?? '',
   };
-}
-
-async function pull(
-  engine: Engine,
-  context: StepContext,
-  digest: string,
-  authconfig: AuthConfig | undefined,
-): Promise<void> {
-  await context.guard();
-  context.log(`pulling ${digest}`);
-  try {
-    await pullOnce(engine, context, digest, authconfig);
-  } catch (error) {
-    if (context.signal.aborted) throw error;
-    const { code, message } = LiftlockError.from(error);
-    if (code !== 'target_refused' && code !== 'image_missing') throw error;
-    throw new LiftlockError('image_missing', message, {
-      cause: error,
-      retryable: !NOT_THERE.test(message),
-      details: { digest, target: engine.name },
-    });
-  }
-}
-
-async function pullOnce(
-  engine: Engine,
-  context: StepContext,
-  digest: string,
-  authconfig: AuthConfig | undefined,
-): Promise<void> {
-  const at = digest.lastIndexOf('@');
-  const layers = new PulledLayers();
-  const answer = await engine.call(`pulling ${digest}`, context.signal, (docker, options) =>
-    docker.createImage({
-      fromImage: digest.slice(0, at),
-      tag: digest.slice(at + 1),
-      ...(authconfig === undefined ? {} : { authconfig }),
-      ...options,
-    } as object),
-  );
-  try {
-    await follow(engine, context, answer as Readable, `pulling ${digest}`, layers);
-  } catch (error) {
-    const { code, message } = LiftlockError.from(error);
-    if (code !== 'disk_full' || layers.totalBytes === 0) throw error;
-    // others may have filled it meanwhile
-    throw new LiftlockError(
-      'disk_full',
-      `${message}; the image's layers that are not there yet are ${mebibytes(layers.totalBytes)} packed, and more when unpacked`,
-      { cause: error, details: { target: engine.name, bytes: layers.totalBytes } },
-    );
-  }
 }

@@ -2,7 +2,7 @@ import type Docker from 'dockerode';
 import type { Observation } from '#contracts';
 import type { ObserveQuery } from '#drivers/core';
 import { LiftlockError } from '#kernel';
-import { archiveImageId } from './archive.js';
+import { archivedId, readArchive } from './archive.js';
 import { autoRemoveProblem } from './auto-remove.js';
 import { composeStateOf, type ComposeState } from './compose-labels.js';
 import { isLive, type ContainerInfo, type Engine } from './engine.js';
@@ -182,7 +182,7 @@ async function observeImage(
   try {
     return {
       ...observed,
-      archiveId: await archiveImageId(image.archive, image.reference, look.signal),
+      archiveId: archivedId(await readArchive(image.archive, look.signal), image.reference),
     };
   } catch (error) {
     look.signal.throwIfAborted();

@@ -1,4 +1,4 @@
-/** What the engine tells of a layer while it pulls an image. */
+/** What the engine tells of a layer while it pulls an image, or loads it from an archive. */
 export interface LayerProgress {
   readonly status?: string;
   readonly id?: string;
@@ -27,7 +27,7 @@ export class PulledLayers {
       /^(Download complete|Verifying|Extracting|Pull complete)/.test(status)
     )
       known.done = known.total;
-    else if (status === 'Downloading' && (progressDetail?.total ?? 0) > 0)
+    else if (/^(Downloading|Loading layer)$/.test(status) && (progressDetail?.total ?? 0) > 0)
       this.layers.set(id, {
         done: progressDetail?.current ?? 0,
         total: progressDetail?.total ?? 0,
