@@ -204,6 +204,20 @@ describe('copies between real registries, read back with skopeo', () => {
     expect(results.filter(({ blobs }) => blobs.mounted === 1)).toHaveLength(2);
   });
 
+  test('one blob in two images of one repository at the same time: it counts once, too', async () => {
+    const shared = layer(4 * 1024 * 1024);
+    const from = place(server);
+    const tags = ['v1', 'v2'];
+    for (const tag of tags) await push(from, image({ layers: [shared, layer(100)] }), tag);
+    const copier = new Copier();
+    const target = place(other);
+    const source = new RegistrySource(from);
+    const results = await Promise.all(
+      tags.map((tag) => copier.copy({ source, reference: tag, target, tags: [tag] })),
+    );
+    expect(results.reduce((sum, { bytes }) => sum + bytes, 0)).toBeLessThan(5 * 1024 * 1024);
+  });
+
   test('a tag that was moved at the source moves at the target', async () => {
     const { from, to } = await copied(image());
     const next = image();

@@ -1,5 +1,12 @@
 import { Command, InvalidArgumentError } from 'commander';
-import { connectRegistries, type RegistryWords } from '../mirror/connect.js';
+import type { Registries } from '#oci';
+import { connectRegistries } from '../mirror/connect.js';
+import {
+  registryOptions,
+  wordsOf,
+  withWords,
+  type RegistryOptions,
+} from '../mirror/registry-options.js';
 import { runCopy } from '../mirror/run-copy.js';
 import { listTags, runInspect } from '../mirror/run-inspect.js';
 import type { GarbageOptions, MirroredOptions } from '../mirror/run-mirrored.js';
@@ -8,9 +15,7 @@ import { EXIT } from '../exit-codes.js';
 import type { SetExit } from '../run-command.js';
 import { apiCommand, wholeNumber } from './api-command.js';
 
-interface Common {
-  readonly insecure: readonly string[];
-  readonly ca: readonly string[];
+interface Common extends RegistryOptions {
   readonly output: Format;
 }
 
@@ -20,7 +25,6 @@ interface Copying extends Common {
   readonly thorough: boolean;
   readonly alsoTag: readonly string[];
   readonly key: readonly string[];
-  readonly limit?: number;
 }
 
 interface Syncing extends Common {
@@ -63,9 +67,8 @@ function copyCommand(output: Output): Command {
       list,
       [],
     )
-    .option('--limit <bytes>', 'bytes a second in all, as 500K, 20M, 1G', byteCount)
     .action(async (source: string, target: string, options: Copying) => {
-      const registries = connectRegistries(wordsOf(options), options.limit);
+      const registries = connected(options);
       try {
         await runCopy(registries, source, target, { ...options, format: options.output }, output);
       } finally {
@@ -89,9 +92,10 @@ function syncCommand(output: Output, setExit: SetExit): Command {
       const { readSyncFile } = await import('../mirror/sync-file.js');
       const { runSync } = await import('../mirror/run-sync.js');
       const wanted = readSyncFile(file);
+      const { words, bytesPerSecond } = wordsOf(options);
       const registries = connectRegistries(
-        { ...wanted.registries, ...wordsOf(options) },
-        wanted.bytesPerSecond,
+        withWords(wanted.registries, words),
+        bytesPerSecond ?? wanted.bytesPerSecond,
       );
       try {
         const whole = await runSync(
@@ -112,7 +116,7 @@ function inspectCommand(output: Output): Command {
     .description('what an image is made of, and what refers to it')
     .argument('<image>', 'as the source of copy')
     .action(async (image: string, options: Common) => {
-      const registries = connectRegistries(wordsOf(options), undefined);
+      const registries = connected(options);
       try {
         await runInspect(registries, image, options.output, output);
       } finally {
@@ -126,7 +130,7 @@ function tagsCommand(output: Output): Command {
     .description('the tags of a repository')
     .argument('<repository>')
     .action(async (repository: string, options: Common) => {
-      const registries = connectRegistries(wordsOf(options), undefined);
+      const registries = connected(options);
       try {
         await listTags(registries, repository, options.output, output);
       } finally {
@@ -163,27 +167,17 @@ function ofFleet(name: string): Command {
 }
 
 function common(name: string): Command {
-  return new Command(name)
-    .option(
-      '--insecure <registry>',
-      'its TLS is not checked, plain HTTP is spoken where there is none; may be repeated',
-      list,
-      [],
-    )
-    .option('--ca <registry=file>', 'PEM of the CA of a registry; may be repeated', list, [])
-    .option('-o, --output <format>', 'text or json', format, 'text');
+  return registryOptions(new Command(name)).option(
+    '-o, --output <format>',
+    'text or json',
+    format,
+    'text',
+  );
 }
 
-function wordsOf({ insecure, ca }: Common): Record<string, RegistryWords> {
-  const words: Record<string, RegistryWords> = {};
-  for (const registry of insecure) words[registry] = { insecure: true };
-  for (const one of ca) {
-    const equals = one.indexOf('=');
-    if (equals < 1) throw new InvalidArgumentError('--ca is written REGISTRY=FILE');
-    const registry = one.slice(0, equals);
-    words[registry] = { ...words[registry], ca: one.slice(equals + 1) };
-  }
-  return words;
+function connected(options: RegistryOptions): Registries {
+  const { words, bytesPerSecond } = wordsOf(options);
+  return connectRegistries(words, bytesPerSecond);
 }
 
 function list(value: string, before: readonly string[]): string[] {
@@ -193,13 +187,4 @@ function list(value: string, before: readonly string[]): string[] {
 function format(value: string): Format {
   if (value === 'text' || value === 'json') return value;
   throw new InvalidArgumentError('text or json');
-}
-
-const UNITS: Readonly<Record<string, number>> = { '': 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3 };
-
-function byteCount(value: string): number {
-  const found = /^(\d+)([KMG]?)i?B?$/i.exec(value);
-  const bytes = Number(found?.[1] ?? 0) * (UNITS[(found?.[2] ?? '').toUpperCase()] ?? 0);
-  if (bytes > 0) return bytes;
-  throw new InvalidArgumentError('a number of bytes, as 500K, 20M or 1G');
 }

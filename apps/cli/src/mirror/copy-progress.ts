@@ -1,35 +1,62 @@
+import { TransferReport } from '#kernel';
 import { ProgressTotals, type CopyResult } from '#oci';
 import type { Output } from '../output.js';
 import { bar } from '../show/bar.js';
 import { LiveLines } from '../show/live-lines.js';
 import { bytes, duration } from '../show/text.js';
+import { Rate } from './rate.js';
 
-const WINDOW_MS = 5_000;
+interface Running {
+  readonly totals: ProgressTotals;
+  readonly rate: Rate;
+}
 
-/** What several copies look like to the one who waits: a line each while they go on, on a terminal, and one that stays when they end. */
+/**
+ * What several copies look like to the one who waits: a bar each while they go on, and one of all, on a terminal; elsewhere a line from time
+ * to time; and one that stays when they end.
+ */
 export class CopyBoard {
-  private readonly running = new Map<string, ProgressTotals>();
+  private readonly running = new Map<string, Running>();
   private readonly rate = new Rate();
   private readonly lines: LiveLines;
   private readonly began = performance.now();
+  /** Images in all, where it is known. */
+  private expected: number | undefined;
+  private ended = 0;
+  /** Bytes of those that have ended. */
+  private endedBytes = 0;
 
-  constructor(output: Output) {
-    this.lines = LiveLines.on(output, true, (mark) => this.live(mark));
+  constructor(private readonly output: Output) {
+    this.lines = LiveLines.on(
+      output,
+      true,
+      (mark) => this.live(mark),
+      () => this.all(),
+    );
     this.lines.start();
   }
 
+  /** How many images there will be. */
+  expect(count: number): void {
+    this.expected = count;
+  }
+
   begin(name: string): ProgressTotals {
+    const rate = new Rate();
+    const report = new TransferReport((text) => this.say(`${name}  ${text}`));
     let before = 0;
-    const totals = new ProgressTotals(({ movedBytes }) => {
+    const totals = new ProgressTotals(({ movedBytes, doneBytes, totalBytes }) => {
+      rate.add(movedBytes - before);
       this.rate.add(movedBytes - before);
       before = movedBytes;
+      report.at(doneBytes, totalBytes);
     });
-    this.running.set(name, totals);
+    this.running.set(name, { totals, rate });
     return totals;
   }
 
   succeeded(name: string, result: CopyResult): void {
-    this.running.delete(name);
+    this.end(name);
     const { there, mounted, uploaded } = result.blobs;
     const how =
       result.found === 'there'
@@ -40,7 +67,7 @@ export class CopyBoard {
   }
 
   failed(name: string, why: string): void {
-    this.running.delete(name);
+    this.end(name);
     this.lines.print([`${name}  FAILED: ${why}`]);
   }
 
@@ -52,32 +79,51 @@ export class CopyBoard {
     return performance.now() - this.began;
   }
 
+  private end(name: string): void {
+    this.ended += 1;
+    this.endedBytes += this.running.get(name)?.totals.totals().doneBytes ?? 0;
+    this.running.delete(name);
+  }
+
+  /** Where no bars are drawn: who only sees a log must see that it goes on. */
+  private say(text: string): void {
+    if (!this.output.isErrorTerminal) this.output.writeError(`${text}\n`);
+  }
+
+  /** `⠋ ██████░░░░  12.0 MiB of 64.0 MiB  3.1 MiB/s  17.0 s left  mirror.example/app:1.0` */
   private live(mark: string): string[] {
-    const perSecond = this.rate.perSecond();
-    const images = [...this.running].map(([name, progress]) => ({ name, ...progress.totals() }));
-    const left = images.reduce((sum, one) => sum + one.totalBytes - one.doneBytes, 0);
-    const shown = images.map(
-      ({ name, doneBytes, totalBytes }) =>
-        `${mark} ${bar(doneBytes, totalBytes)} ${bytes(doneBytes)} of ${bytes(totalBytes)}  ${name}`,
-    );
-    if (perSecond === 0) return shown;
-    return [...shown, `  ${bytes(perSecond)}/s, ${duration((left / perSecond) * 1_000)} left`];
+    return [...this.running].map(([name, { totals, rate }]) => {
+      const { doneBytes, totalBytes } = totals.totals();
+      return `${mark} ${measure(doneBytes, totalBytes, rate.perSecond())}  ${name}`;
+    });
+  }
+
+  /** `3 of 12 images  ██████░░░░  …`, where there are several. */
+  private all(): string[] {
+    const begun = this.ended + this.running.size;
+    const expected = Math.max(this.expected ?? 0, begun);
+    if (expected <= 1) return [];
+    let [done, total] = [this.endedBytes, this.endedBytes];
+    for (const { totals } of this.running.values()) {
+      const { doneBytes, totalBytes } = totals.totals();
+      done += doneBytes;
+      total += totalBytes;
+    }
+    // how large what has not begun is, nobody knows yet
+    const left = begun < expected ? 'left of what is under way' : 'left';
+    return [
+      `  ${this.ended} of ${expected} images  ${measure(done, total, this.rate.perSecond(), left)}`,
+    ];
   }
 }
 
-/** Bytes a second over the last few seconds. */
-class Rate {
-  private readonly moved: { readonly at: number; readonly bytes: number }[] = [];
-
-  add(count: number): void {
-    if (count > 0) this.moved.push({ at: performance.now(), bytes: count });
-  }
-
-  perSecond(): number {
-    const now = performance.now();
-    while ((this.moved[0]?.at ?? now) < now - WINDOW_MS) this.moved.shift();
-    const since = this.moved[0]?.at ?? now;
-    const sum = this.moved.reduce((all, one) => all + one.bytes, 0);
-    return now - since < 200 ? 0 : (sum / (now - since)) * 1_000;
-  }
+function measure(done: number, total: number, perSecond: number, left = 'left'): string {
+  const rate =
+    perSecond === 0
+      ? []
+      : [
+          `${bytes(Math.round(perSecond))}/s`,
+          `${duration(((total - done) / perSecond) * 1_000)} ${left}`,
+        ];
+  return [bar(done, total), `${bytes(done)} of ${bytes(total)}`, ...rate].join('  ');
 }

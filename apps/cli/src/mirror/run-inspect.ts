@@ -1,6 +1,5 @@
 import {
   formatPlatform,
-  isDigest,
   parseManifest,
   parseRepository,
   type Manifest,
@@ -10,7 +9,7 @@ import { writeJson, type Format, type Output } from '../output.js';
 import { bytes, table } from '../show/text.js';
 import { openSource } from './run-copy.js';
 
-/** What an image is, and what belongs to it; of a repository without a tag, its tags. */
+/** What an image is, and what belongs to it. */
 export async function runInspect(
   registries: Registries,
   text: string,
@@ -48,13 +47,7 @@ export async function listTags(
     .repository(parseRepository(text.replace(/^docker:\/\//, '')))
     .tags();
   if (format === 'json') writeJson(output, tags);
-  else
-    output.write(
-      tags
-        .filter((tag) => !isDigest(tag))
-        .map((tag) => `${tag}\n`)
-        .join(''),
-    );
+  else output.write(tags.map((tag) => `${tag}\n`).join(''));
 }
 
 function partsOf(manifest: Manifest): string {

@@ -76,6 +76,7 @@ export async function runSync(
         }),
       )
     ).flat();
+    board.expect(tasks.length + ended.length);
     const queue = tasks.values();
     const worker = async (): Promise<void> => {
       for (const task of queue) if (!controller.signal.aborted) await copy(task);
@@ -123,7 +124,7 @@ async function tasksOf(registries: Registries, list: SyncFile, image: SyncImage)
   if (tags.length === 0)
     throw new LiftlockError(
       'image_missing',
-      `${image.from} has no tag that is meant: liftlock mirror inspect ${image.from} lists them`,
+      `${image.from} has no tag that is meant: liftlock mirror tags ${image.from} lists them`,
     );
   return tags.map((tag) =>
     taskOf(registries, image, formatReference({ ...from, tag }), `${to}:${tag}`),

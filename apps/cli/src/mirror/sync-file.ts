@@ -82,6 +82,9 @@ export function readSyncFile(file: string): SyncFile {
   });
 }
 
+/** Tags that stand for what refers to an image, which comes along with the image. */
+const OF_ANOTHER = /^sha(?:256|512)-[0-9a-f]{64,128}(?:\.\w+)?$/;
+
 /** Those of a repository's tags that an entry is about. */
 export function selectTags(
   all: readonly string[],
@@ -89,9 +92,24 @@ export function selectTags(
 ): string[] {
   const expression = match === undefined ? undefined : new RegExp(match);
   const chosen = all
+    .filter((tag) => !OF_ANOTHER.test(tag))
     .filter((tag) => expression === undefined || expression.test(tag))
-    .filter((tag) => range === undefined || semver.satisfies(tag, range, { loose: true }));
-  if (newest === undefined) return chosen;
-  const versions = chosen.filter((tag) => semver.valid(tag, { loose: true }) !== null);
-  return versions.toSorted((a, b) => semver.rcompare(a, b, { loose: true })).slice(0, newest);
+    .map((tag) => ({ tag, version: versionIn(tag) }))
+    .filter(
+      ({ version }) =>
+        range === undefined || (version !== undefined && semver.satisfies(version, range)),
+    );
+  if (newest === undefined) return chosen.map(({ tag }) => tag);
+  return chosen
+    .flatMap(({ tag, version }) => (version === undefined ? [] : [{ tag, version }]))
+    .toSorted((a, b) => semver.rcompare(a.version, b.version))
+    .slice(0, newest)
+    .map(({ tag }) => tag);
+}
+
+/** `v1.30.2` and, as many images have it, `15.4`, which is 15.4.0. One number alone (`16`) names no version, but the newest of many. */
+function versionIn(tag: string): string | undefined {
+  const short = /^[v=]?(\d+\.\d+)(-.*)?$/.exec(tag);
+  const whole = short === null ? tag : `${short[1] ?? ''}.0${short[2] ?? ''}`;
+  return semver.valid(whole, { loose: true }) ?? undefined;
 }

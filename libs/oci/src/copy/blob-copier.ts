@@ -23,16 +23,20 @@ export class BlobCopier {
 
   constructor(private readonly claims: BlobClaims = UNCLAIMED) {}
 
-  copy(
+  /** @returns `there` also for who waited for another one to send it: it is sent, and counts, once */
+  async copy(
     source: ImageSource,
     target: Repository,
     blob: Descriptor,
     progress: CopyProgress | undefined,
     signal: AbortSignal | undefined,
   ): Promise<BlobOutcome> {
-    return this.flights.do(`${target.address}@${blob.digest}`, signal, (shared) =>
-      this.copyOnce(source, target, blob, progress, shared),
-    );
+    let isOurs = false;
+    const outcome = await this.flights.do(`${target.address}@${blob.digest}`, signal, (shared) => {
+      isOurs = true;
+      return this.copyOnce(source, target, blob, progress, shared);
+    });
+    return isOurs ? outcome : 'there';
   }
 
   private async copyOnce(

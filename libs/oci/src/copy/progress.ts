@@ -24,45 +24,62 @@ export interface Totals {
   readonly doneBlobs: number;
 }
 
-/** Adds up. */
+interface BlobState {
+  readonly size: number;
+  sent: number;
+  isDone: boolean;
+}
+
+/** Adds up. Pieces come by the thousand, so each costs the same, however many blobs there are. */
 export class ProgressTotals implements CopyProgress {
-  private readonly sizes = new Map<string, number>();
-  private readonly done = new Set<string>();
-  private readonly partly = new Map<string, number>();
-  private moving = 0;
+  private readonly states = new Map<string, BlobState>();
+  private totalBytes = 0;
+  private doneBytes = 0;
+  private movedBytes = 0;
+  private doneBlobs = 0;
 
   constructor(private readonly changed: (totals: Totals) => void = () => undefined) {}
 
-  found({ digest, size }: Descriptor): void {
-    this.sizes.set(digest, size);
+  found(blob: Descriptor): void {
+    this.stateOf(blob);
     this.changed(this.totals());
   }
 
-  moved({ digest }: Descriptor, bytes: number): void {
-    this.moving += bytes;
-    this.partly.set(digest, (this.partly.get(digest) ?? 0) + bytes);
-    this.changed(this.totals());
+  moved(blob: Descriptor, bytes: number): void {
+    this.movedBytes += bytes;
+    this.change(blob, (state) => (state.sent += bytes));
   }
 
-  finished({ digest }: Descriptor): void {
-    this.done.add(digest);
-    this.partly.delete(digest);
-    this.changed(this.totals());
+  finished(blob: Descriptor): void {
+    this.change(blob, (state) => {
+      if (!state.isDone) this.doneBlobs += 1;
+      state.isDone = true;
+    });
   }
 
   totals(): Totals {
-    let totalBytes = 0;
-    let doneBytes = 0;
-    for (const [digest, size] of this.sizes) {
-      totalBytes += size;
-      doneBytes += this.done.has(digest) ? size : Math.min(size, this.partly.get(digest) ?? 0);
-    }
-    return {
-      totalBytes,
-      doneBytes,
-      movedBytes: this.moving,
-      blobs: this.sizes.size,
-      doneBlobs: this.done.size,
-    };
+    const { totalBytes, doneBytes, movedBytes, doneBlobs } = this;
+    return { totalBytes, doneBytes, movedBytes, doneBlobs, blobs: this.states.size };
   }
+
+  private change(blob: Descriptor, act: (state: BlobState) => void): void {
+    const state = this.stateOf(blob);
+    this.doneBytes -= doneOf(state);
+    act(state);
+    this.doneBytes += doneOf(state);
+    this.changed(this.totals());
+  }
+
+  private stateOf({ digest, size }: Descriptor): BlobState {
+    const known = this.states.get(digest);
+    if (known !== undefined) return known;
+    const state = { size, sent: 0, isDone: false };
+    this.states.set(digest, state);
+    this.totalBytes += size;
+    return state;
+  }
+}
+
+function doneOf({ size, sent, isDone }: BlobState): number {
+  return isDone ? size : Math.min(size, sent);
 }
