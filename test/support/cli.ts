@@ -1,7 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { rootFolder } from '#fleet';
 import { waitFor } from '#kernel';
+
+const DEADLINE_MS = 120_000;
 
 export interface CliEnd {
   /** Exit code; -1 when a signal ended it. */
@@ -36,12 +39,31 @@ export class CliRun {
     });
   }
 
+  /** The most that it had in memory at a time (`VmHWM` of proc(5)), in bytes; waits for its end. */
+  async peakBytes(): Promise<number> {
+    const { pid } = this.child;
+    let peak = 0;
+    let hasEnded = false;
+    void this.end.finally(() => (hasEnded = true)).catch(() => undefined);
+    await waitFor(
+      () => {
+        try {
+          const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+          peak = Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? peak / 1024) * 1024;
+        } catch {
+          // it has ended
+        }
+        return hasEnded;
+      },
+      { what: 'the end of the CLI', deadlineMs: DEADLINE_MS, everyMs: 20 },
+    );
+    return peak;
+  }
+
   signal(name: NodeJS.Signals): void {
     this.child.kill(name);
   }
 }
-
-const DEADLINE_MS = 120_000;
 
 export class Cli {
   constructor(private readonly env: Readonly<Record<string, string>>) {}

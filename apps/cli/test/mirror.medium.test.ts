@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -16,18 +16,19 @@ import {
 import { runCli } from '../src/program.js';
 
 let server: RegistryServer;
+let other: RegistryServer;
 let registries: Registries;
 let folder: string;
 
 beforeAll(async () => {
-  server = await startRegistryServer();
+  [server, other] = await Promise.all([startRegistryServer(), startRegistryServer()]);
   registries = new Registries({ settings: { [server.host]: { insecure: true } } });
   folder = mkdtempSync(join(tmpdir(), 'liftlock-mirror-'));
 });
 
 afterAll(async () => {
   registries.close();
-  await server.stop();
+  await Promise.all([server.stop(), other.stop()]);
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -44,11 +45,12 @@ async function liftlock(...args: string[]): Promise<{ code: number; out: string;
   return { code, out, err };
 }
 
-/** What `docker save` wrote before 25, of one layer. */
-function archive(name: string): string {
+/** What `docker save` wrote before 25, of one layer; its file may be filled up with zeros. */
+function archive(name: string, size = 0): string {
   const root = mkdtempSync(join(folder, 'image-'));
   mkdirSync(join(root, 'l'));
   writeFileSync(join(root, 'file'), randomBytes(5_000));
+  if (size > 0) truncateSync(join(root, 'file'), size);
   execFileSync('tar', ['-C', root, '-cf', join(root, 'l/layer.tar'), 'file']);
   const diffId = `sha256:${createHash('sha256')
     .update(readFileSync(join(root, 'l/layer.tar')))
@@ -213,6 +215,25 @@ ${more}`;
 });
 
 describe('liftlock mirror copy, as a process', () => {
+  test('a blob is never in memory, and neither is what was read of it: it stays below 125 MiB', async () => {
+    const cli = new Cli({});
+    const places = [
+      archive('big', 256 * 1024 ** 2),
+      `${server.host}/big/a:1`,
+      `${other.host}/big/b:1`,
+    ];
+    const hosts = ['--insecure', server.host, '--insecure', other.host];
+    for (const [at, to] of places.slice(1).entries()) {
+      const run = cli.start(['mirror', 'copy', places[at] ?? '', to, ...hosts]);
+      const peak = await run.peakBytes();
+      const { code, stderr } = await run.end;
+      expect(code, stderr).toBe(0);
+      expect(stderr).toContain('256.0 MiB');
+      expect(peak).toBeGreaterThan(40 * 1024 ** 2);
+      expect(peak).toBeLessThan(125 * 1024 ** 2);
+    }
+  });
+
   test('kill -9 in mid-copy: nothing is tagged by half, and the same command completes it', async () => {
     const login = REGISTRY_LOGIN;
     const closed = await startRegistryServer({ htpasswd: login.htpasswd });
