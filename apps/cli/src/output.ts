@@ -27,7 +27,8 @@ export const processOutput = (): Output => {
     writeError: (text) => void process.stderr.write(text),
     isTerminal: process.stdout.isTTY,
     isErrorTerminal: process.stderr.isTTY,
-    width: () => process.stdout.columns ?? process.stderr.columns ?? DEFAULT_WIDTH,
+    // a terminal that was given no size says 0
+    width: () => process.stdout.columns || process.stderr.columns || DEFAULT_WIDTH,
     async ask(question) {
       if (!process.stdin.isTTY) return undefined;
       const prompt = createInterface({ input: process.stdin, output: process.stderr });

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import http, { type ClientRequest, type IncomingMessage } from 'node:http';
 import https from 'node:https';
 import { LiftlockError } from '#kernel';
@@ -100,8 +99,13 @@ async function pump(
   watch: ProgressWatch,
 ): Promise<void> {
   let over = false;
-  const stop = (): void => void (over = true);
+  let goOn: (() => void) | undefined;
+  const stop = (): void => {
+    over = true;
+    goOn?.();
+  };
   answered.then(stop, stop);
+  call.on('drain', () => goOn?.());
   let written = 0;
   await body.pump({
     async write(chunk) {
@@ -109,7 +113,8 @@ async function pump(
       written += chunk.byteLength;
       if (request.limits !== undefined) await throttle(request, chunk.byteLength);
       watch.moved(chunk.byteLength);
-      if (!call.write(chunk)) await Promise.race([once(call, 'drain'), answered]);
+      // no race with the answer: what waits for that is kept until it comes, for each piece
+      if (!call.write(chunk) && !over) await new Promise<void>((resolve) => (goOn = resolve));
       return !over;
     },
   });
