@@ -120,13 +120,24 @@ function engineCommands(step: Step, action: ActionName): string[] {
       ];
     }
     case 'data.snapshot': {
-      const { container, paths, backup } = input(action);
+      const { container, paths, folder, backup } = input(action);
+      if (folder !== undefined)
+        return [
+          `# where ${folder} is mounted`,
+          `tar -C ${quote(folder)} ${ALL_OF_IT} -cpf "$BACKUPS"/${backup}.tar ${paths.map(inRoot).join(' ')}`,
+        ];
       return [
         `${docker} run --rm --volumes-from ${quote(container)} -v "$BACKUPS":/backups "$HELPER" tar -C / ${ALL_OF_IT} -cpf /backups/${backup}.tar ${paths.map(inRoot).join(' ')}`,
       ];
     }
     case 'data.restore': {
-      const { container, keptName, paths, backup } = input(action);
+      const { container, keptName, paths, folder, backup } = input(action);
+      if (folder !== undefined)
+        return [
+          `# where ${folder} is mounted; only when nothing that mounts these folders runs, and only if the new version ran`,
+          `find ${paths.map((path) => quote(`${folder}${path}`)).join(' ')} -mindepth 1 -delete`,
+          `tar -C ${quote(folder)} ${ALL_OF_IT_BACK} -xpf "$BACKUPS"/${backup}.tar`,
+        ];
       const empty = paths.map((path) => `find ${quote(path)} -mindepth 1 -delete`).join(' && ');
       return [
         `# only when nothing that mounts ${paths.join(', ')} runs, and only if the new version ran`,
