@@ -18,6 +18,8 @@ export class ModelWorld {
   readonly hooked = new Set<string>();
   /** Containers that jobs of the whole application left, by step: at work or not. */
   readonly jobs = new Set<string>();
+  /** Lanes that changed an object while their instance was down, and have not put it back. */
+  readonly changed = new Set<string>();
   readonly violations: string[] = [];
   readonly applied = new Map<string, number>();
 
@@ -65,8 +67,17 @@ export class ModelWorld {
           this.violations.push(`${step.id}: snapshot while something runs`);
         if (!instance.snapshots.has(hop)) instance.snapshots.set(hop, instance.data);
         break;
+      case 'hook.object':
+      case 'hook.object-back':
+      case 'hook.job':
+        this.hookWhileDown(step, instance, lane);
+        break;
       case 'instance.replace':
-        if (instance.running !== undefined && instance.running !== hop + 1)
+        if (
+          step.input['rolling'] !== true &&
+          instance.running !== undefined &&
+          instance.running !== hop + 1
+        )
           this.violations.push(`${step.id}: two at once`);
         instance.running = hop + 1;
         instance.data = hop + 1;
@@ -84,16 +95,32 @@ export class ModelWorld {
         else instance.data = snapshot;
         break;
       }
-      case 'instance.restore-old':
+      case 'instance.restore-old': {
         this.checkOrder(step);
-        if (instance.running !== undefined && instance.running !== hop)
+        const rolls = step.input['rolling'] === true;
+        if (!rolls && instance.running !== undefined && instance.running !== hop)
           this.violations.push(`${step.id}: two at once`);
+        if (this.changed.has(lane))
+          this.violations.push(`${step.id} before what it reads is as it was`);
+        // what rolls has no data
+        if (rolls) instance.data = hop;
+        else if (instance.data !== hop)
+          this.violations.push(`${step.id} on data of ${instance.data}`);
         instance.running = hop;
         break;
+      }
       case 'instance.check':
         break;
       default:
     }
+  }
+
+  /** An object is changed and put back, and a job writes to the data, while nothing of the instance runs. */
+  private hookWhileDown({ id, action }: Step, instance: Instance, lane: string): void {
+    if (instance.running !== undefined) this.violations.push(`${id} while it runs`);
+    if (action === 'hook.object') this.changed.add(lane);
+    else if (action === 'hook.object-back') this.changed.delete(lane);
+    else instance.data += 0.5;
   }
 
   /** Where all goes back to the origin: nothing new runs above what goes down, and all below what comes up is old, and runs. */

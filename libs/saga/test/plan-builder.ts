@@ -34,6 +34,8 @@ export interface LaneShape {
   readonly bareCommand?: boolean;
   /** A step with no way back, after the replacement. */
   readonly irreversible?: boolean;
+  /** Stopped first, or rolled out with nothing stopped and no data; or, while it is down, an object is changed and a job writes to its data. */
+  readonly way?: 'recreate' | 'rolling' | 'hooked';
   /** One bracket around the lane, or from its replacement on; not held on the way back. */
   readonly bracket?: 'none' | 'lane' | 'replace';
 }
@@ -102,7 +104,7 @@ export function buildPlan(shape: PlanShape): Plan {
           const id = `h${h}/w${w}/${lane.instance}`;
           laneIds.push(id);
           instances.add(lane.instance);
-          compensation.push(...compensationOf(id, tierOf(shape, w), shape.share === true));
+          compensation.push(...compensationOf(id, lane, tierOf(shape, w), shape.share === true));
           const { bracket = 'none' } = lane;
           if (bracket !== 'none') {
             const before = bracket === 'replace' ? { beforeStep: `${id}/replace` } : {};
@@ -226,12 +228,24 @@ function laneOf(id: string, hop: number, shape: LaneShape): Lane {
     from: `v${hop}`,
     to: `v${hop + 1}`,
     steps: [
-      step(`${id}/stop`, 'instance.stop', 'executor', 'inverse'),
-      step(`${id}/snapshot`, 'data.snapshot', 'backup', 'none_needed'),
+      ...(shape.way === 'rolling'
+        ? []
+        : [
+            step(`${id}/stop`, 'instance.stop', 'executor', 'inverse'),
+            step(`${id}/snapshot`, 'data.snapshot', 'backup', 'none_needed'),
+          ]),
+      ...(shape.way === 'hooked'
+        ? [
+            step(`${id}/object`, 'hook.object', 'executor', 'inverse'),
+            step(`${id}/job`, 'hook.job', 'executor', 'none_needed'),
+          ]
+        : []),
       ...(shape.bareCommand === true
         ? [step(`${id}/command`, 'command.run', 'executor', 'none_needed', { observable: false })]
         : []),
-      step(`${id}/replace`, 'instance.replace', 'executor', 'restore'),
+      step(`${id}/replace`, 'instance.replace', 'executor', 'restore', {
+        input: shape.way === 'rolling' ? { rolling: true } : {},
+      }),
       ...(shape.irreversible === true
         ? [step(`${id}/seal`, 'command.seal', 'executor', 'irreversible')]
         : []),
@@ -252,7 +266,12 @@ const WAYS: Readonly<Record<string, WayBack | undefined>> = {
   'check-old': 'up',
 };
 
-function compensationOf(id: string, tier: number | undefined, share: boolean): CompensationStep[] {
+function compensationOf(
+  id: string,
+  { way = 'recreate' }: LaneShape,
+  tier: number | undefined,
+  share: boolean,
+): CompensationStep[] {
   const back = (
     name: string,
     action: string,
@@ -261,25 +280,64 @@ function compensationOf(id: string, tier: number | undefined, share: boolean): C
     after: string[],
     destinationOnly: boolean,
   ): CompensationStep => {
-    const way = name === 'restore' && !share ? undefined : WAYS[name];
+    // what rolls takes its old version again before what it depends on goes: as it was with the new one of that on the way there
+    const ofName = way === 'rolling' && name === 'start-old' ? 'down' : WAYS[name];
+    const direction = name === 'restore' && !share ? undefined : ofName;
     return {
-      ...step(`${id}/back/${name}`, action, app, 'none_needed'),
+      ...step(`${id}/back/${name}`, action, app, 'none_needed', {
+        input: way === 'rolling' ? { rolling: true } : {},
+      }),
       lanes: [id],
       when: when.map((other) => `${id}/${other}`),
       after: after.map((other) => `${id}/back/${other}`),
       destinationOnly,
-      ...(tier === undefined || way === undefined ? {} : { order: { tier, way } }),
+      ...(tier === undefined || direction === undefined ? {} : { order: { tier, way: direction } }),
     };
   };
+  if (way === 'rolling')
+    return [
+      back('start-old', 'instance.restore-old', 'executor', ['replace'], [], true),
+      back('check-old', 'instance.check', 'verifier', ['replace'], ['start-old'], true),
+      back('remove-new', 'instance.remove-new', 'executor', ['replace'], ['check-old'], false),
+    ];
+  const hooked = way === 'hooked';
   return [
-    back('stop-new', 'instance.stop-new', 'executor', ['replace'], [], false),
-    back('restore', 'data.restore', 'backup', ['replace'], ['stop-new'], true),
+    ...(hooked ? [back('remove-jobs', 'hook.remove-jobs', 'executor', ['job'], [], false)] : []),
+    back(
+      'stop-new',
+      'instance.stop-new',
+      'executor',
+      ['replace'],
+      hooked ? ['remove-jobs'] : [],
+      false,
+    ),
+    back(
+      'restore',
+      'data.restore',
+      'backup',
+      // what the job wrote is taken back, too, where no new version ever ran
+      hooked ? ['job', 'replace'] : ['replace'],
+      hooked ? ['remove-jobs', 'stop-new'] : ['stop-new'],
+      true,
+    ),
+    ...(hooked
+      ? [
+          back(
+            'object',
+            'hook.object-back',
+            'executor',
+            ['object'],
+            ['remove-jobs', 'stop-new', 'restore'],
+            false,
+          ),
+        ]
+      : []),
     back(
       'start-old',
       'instance.restore-old',
       'executor',
       ['stop', 'replace'],
-      ['stop-new', 'restore'],
+      ['stop-new', 'restore', ...(hooked ? ['object'] : [])],
       true,
     ),
     back('check-old', 'instance.check', 'verifier', ['stop', 'replace'], ['start-old'], true),

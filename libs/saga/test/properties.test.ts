@@ -8,6 +8,7 @@ const lane = fc.record({
   bareCommand: fc.boolean(),
   irreversible: fc.integer({ min: 0, max: 7 }).map((n) => n === 0),
   bracket: fc.constantFrom('none' as const, 'lane' as const, 'replace' as const),
+  way: fc.constantFrom('recreate' as const, 'rolling' as const, 'hooked' as const),
 });
 const shape: fc.Arbitrary<PlanShape> = fc
   .record({
@@ -108,6 +109,10 @@ function assertEndsRight(run: Simulation, plan: ReturnType<typeof buildPlan>): v
     // done, taken back, or never begun: and the world says the same
     expect(instance.running, `${name} in ${saga.state}`).toBe(verified);
     if (!skipped) expect(instance.data, `data of ${name} in ${saga.state}`).toBe(verified);
+    const changed = lanes.filter(({ id }) => run.world.changed.has(id)).length;
+    const hooked = lanes.filter((one) => one.steps.some(({ action }) => action === 'hook.object'));
+    if (!skipped)
+      expect(changed, `objects of ${name} in ${saga.state}`).toBe(hooked.length && verified);
     if (saga.state === 'succeeded') expect(verified).toBe(hops);
     if (saga.state === 'rolled_back' && plan.policy.rollbackTo === 'origin')
       expect(verified).toBe(0);

@@ -24,6 +24,11 @@ const WAYS: Readonly<Record<string, WayBack | undefined>> = {
   'restore-old': 'up',
   'check-old': 'up',
 };
+/**
+ * Of what rolls back without being down: its old version comes before what it depends on goes, since it was seen to get on with the new one of
+ * that, and never the other way round.
+ */
+const ROLLING_WAYS: typeof WAYS = { ...WAYS, 'put-back': 'down', 'restore-old': 'down' };
 
 /**
  * Takes one instance forward, and back: both are planned here, side by side, since each must know the other's steps. What is decided is
@@ -192,10 +197,9 @@ export class LanePlanner {
     const add: AddStep = (name, step, when, after, destinationOnly) => {
       const id = `${this.hop}/back/${instance.id}/${steps.length + 1}-${name}`;
       const { tier } = this;
-      const way =
-        name === 'restore' && instance.component.data?.folder === undefined
-          ? undefined
-          : WAYS[name];
+      const isBeside = instance.component.data?.folder !== undefined;
+      const ways = this.rollsBack ? ROLLING_WAYS : WAYS;
+      const way = name === 'restore' && !isBeside ? undefined : ways[name];
       steps.push({
         ...step(id),
         lanes: [this.id],
@@ -235,7 +239,7 @@ export class LanePlanner {
     const { component, id: of } = this.subject.instance;
     const { data } = component;
     const ids: string[] = [];
-    if (!this.isRolling || data !== undefined) {
+    if (!this.rollsBack) {
       const stopNew = (id: string): Step =>
         this.step(
           id,
@@ -263,7 +267,7 @@ export class LanePlanner {
   private planUp(add: AddStep, touched: readonly string[], after: readonly string[]): string[] {
     const { container, earlier, instance } = this.subject;
     const { component, id: of } = instance;
-    const rolls = this.isRolling && component.data === undefined;
+    const rolls = this.rollsBack;
     const rolling = rolls ? this.rolling : {};
     const start = this.isWorkload || container.running;
     const restoreOld = (id: string): Step =>
@@ -334,6 +338,11 @@ export class LanePlanner {
 
   private get isRolling(): boolean {
     return strategyOf(this.subject.instance) === 'rolling';
+  }
+
+  /** Without a moment in which nothing of it runs: there is no data to bring back. */
+  private get rollsBack(): boolean {
+    return this.isRolling && this.subject.instance.component.data === undefined;
   }
 
   private get rolling(): { rolling?: true } {
