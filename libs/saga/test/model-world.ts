@@ -128,7 +128,7 @@ export class ModelWorld {
     const { scope, rollbackTo } = this.plan.policy;
     const { order } = this.index.compensation.get(id)?.step ?? {};
     if (order === undefined || scope !== 'upgrade' || rollbackTo !== 'origin') return;
-    for (const [name, { running, data }] of this.instances) {
+    for (const [name, { running, data, snapshots }] of this.instances) {
       const tier = this.tiers.get(name) ?? order.tier;
       if (order.way === 'down' && tier > order.tier && (running ?? 0) > 0)
         this.violations.push(`${id} while ${name}, which depends on it, runs`);
@@ -136,7 +136,7 @@ export class ModelWorld {
         this.violations.push(`${id} before ${name}, on which it depends, is back`);
       if (order.way === 'data' && (running ?? 0) > 0)
         this.violations.push(`${id} while ${name}, whose data lies beside it, runs`);
-      if (order.way === 'up' && this.share && data !== 0)
+      if (order.way === 'up' && this.share && snapshots.size > 0 && data !== 0)
         this.violations.push(`${id} before ${name} has its data back`);
     }
   }
