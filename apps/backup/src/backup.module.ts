@@ -1,4 +1,3 @@
-import { resolve } from 'node:path';
 import { Module, type DynamicModule, type OnApplicationShutdown } from '@nestjs/common';
 import { Bus, BusModule } from '#bus';
 import { DriverRegistry, SecretStore } from '#drivers/core';
@@ -13,6 +12,7 @@ import { PrunableBackupsHandler } from './handlers/prunable-backups.handler.js';
 import { VerifyBackupHandler } from './handlers/verify-backup.handler.js';
 import { BackupVerification1700000007000 } from './persistence/backup-verification.migration.js';
 import { BackupTables1700000003000 } from './persistence/backups.migration.js';
+import { openRepository } from './repository/open-repository.js';
 import { RepositoryModule } from './repository.module.js';
 import { RestoreService } from './restore.service.js';
 import { RetentionService } from './retention.service.js';
@@ -25,11 +25,7 @@ export class BackupModule implements OnApplicationShutdown {
 
   static forEnv(env: Env): DynamicModule {
     const drivers = loadDrivers(env.LIFTLOCK_DRIVERS, new SecretStore(env.secrets));
-    const repository = RepositoryModule.at(
-      resolve(env.LIFTLOCK_DATA),
-      drivers,
-      env.LIFTLOCK_BACKUP_RATIO,
-    );
+    const repository = RepositoryModule.at(openRepository(env), drivers, env.LIFTLOCK_BACKUP_RATIO);
     return {
       module: BackupModule,
       imports: [

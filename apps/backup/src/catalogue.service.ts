@@ -9,12 +9,12 @@ import type {
 import { LiftlockError, type Clock } from '#kernel';
 import { UnitOfWork } from '#persistence';
 import { isAtRest } from '#steps';
-import { countTypes, type Manifest } from './domain/manifest.js';
+import { countTypes, type StoredManifest } from './domain/manifest.js';
 import { listedOf, type BackupRow } from './persistence/backup-row.js';
 import { BackupStore } from './persistence/backup.store.js';
-import { BackupFolder } from './repository/backup-folder.js';
-import { scanRepository, sweepLeftovers } from './repository/scan.js';
-import { CLOCK, REPOSITORY_ROOT } from './tokens.js';
+import type { BackupFolder } from './repository/backup-folder.js';
+import { Repository } from './repository/repository.js';
+import { CLOCK } from './tokens.js';
 
 /** Milliseconds for which the folder is not walked again. */
 const FRESH_MS = 60_000;
@@ -30,13 +30,15 @@ export class CatalogueService implements OnApplicationBootstrap {
     private readonly work: UnitOfWork,
     private readonly backups: BackupStore,
     @Inject(CLOCK) private readonly clock: Clock,
-    @Inject(REPOSITORY_ROOT) private readonly root: string,
+    private readonly repository: Repository,
   ) {}
 
   onApplicationBootstrap(): void {
     // a slow or unmounted store must keep no service from starting
     this.refresh().catch((error: unknown) =>
-      this.logger.error(`the repository ${this.root} was not walked: ${String(error)}`),
+      this.logger.error(
+        `the repository ${this.repository.store.location} was not walked: ${String(error)}`,
+      ),
     );
   }
 
@@ -92,7 +94,7 @@ export class CatalogueService implements OnApplicationBootstrap {
   }
 
   /** @throws LiftlockError `data_missing`; `data_corrupt` when it is not the one that was recorded */
-  async manifestOf(row: BackupRow): Promise<Manifest> {
+  async manifestOf(row: BackupRow): Promise<StoredManifest> {
     const folder = this.folderOf(row);
     const manifest = await folder.manifest();
     if (manifest === undefined)
@@ -105,8 +107,21 @@ export class CatalogueService implements OnApplicationBootstrap {
     return manifest;
   }
 
-  folderOf({ environment, application, upgrade, backup }: BackupRow): BackupFolder {
-    return new BackupFolder(this.root, { environment, application, upgrade, backup });
+  /**
+   * That it can be read back with the keys this service has; what is damaged is not seen here.
+   * @throws LiftlockError `misconfigured`, naming the references to the keys, when none of them opens it
+   */
+  async assertOpens(row: BackupRow): Promise<void> {
+    try {
+      await this.folderOf(row).opened(await this.manifestOf(row));
+    } catch (error) {
+      const { code } = LiftlockError.from(error);
+      if (code !== 'data_corrupt' && code !== 'data_missing') throw error;
+    }
+  }
+
+  folderOf(row: BackupRow): BackupFolder {
+    return this.repository.folder(row);
   }
 
   /** Records what the folder has and no record knows, and removes what nobody will go on with: walks it at most once a minute. */
@@ -120,10 +135,10 @@ export class CatalogueService implements OnApplicationBootstrap {
 
   private async walk(): Promise<void> {
     const known = await this.work.single((db) => this.backups.known(db));
-    for await (const key of scanRepository(this.root)) {
+    for await (const key of this.repository.store.scan()) {
       const { environment, application, upgrade, backup } = key;
       if (known.has(`${environment}/${application}/${upgrade}/${backup}`)) continue;
-      const folder = new BackupFolder(this.root, key);
+      const folder = this.repository.folder(key);
       try {
         const manifest = await folder.manifest();
         if (manifest === undefined) continue;
@@ -141,15 +156,17 @@ export class CatalogueService implements OnApplicationBootstrap {
   private async sweep(): Promise<void> {
     try {
       const atRest = (upgrade: string) => this.work.single((db) => isAtRest(db, upgrade));
-      for (const path of await sweepLeftovers(this.root, atRest))
+      for (const path of await this.repository.store.sweep(atRest))
         this.logger.log(`${path} was left by an attempt that was cut off: it is removed`);
     } catch (error) {
-      this.logger.error(`left-overs in ${this.root} stay for now: ${String(error)}`);
+      this.logger.error(
+        `left-overs in ${this.repository.store.location} stay for now: ${String(error)}`,
+      );
     }
   }
 }
 
-function summaryOf(manifest: Manifest): ManifestSummary {
+function summaryOf(manifest: StoredManifest): ManifestSummary {
   const { source, archive, quiesced } = manifest;
   return {
     version: manifest.version,
@@ -161,7 +178,7 @@ function summaryOf(manifest: Manifest): ManifestSummary {
     containerId: source.containerId,
     paths: source.paths,
     archive: { file: archive.file, format: archive.format, tools: archive.tools },
-    counts: { ...(manifest.counts ?? countTypes(manifest.entries)) },
+    counts: { ...(manifest.counts ?? countTypes(manifest.entries ?? [])) },
     ...(source.image === undefined ? {} : { image: source.image }),
     ...(source.mounts === undefined ? {} : { mounts: source.mounts }),
     ...(quiesced === undefined ? {} : { quiesced }),

@@ -1,14 +1,71 @@
 import { z } from 'zod';
 import { stepServiceEnv, withSecretSources } from '#service';
 
-/** LIFTLOCK_DATA is the repository: replicas of one site share it. */
-export const env = withSecretSources(
-  stepServiceEnv.extend({
-    /**
-     * Bytes of an archive for each byte of data, where no earlier backup of the instance tells: what a snapshot must find free.
-     * Default 1: as if nothing could be packed.
-     */
-    LIFTLOCK_BACKUP_RATIO: z.coerce.number().min(0.01).max(2).default(1),
-  }),
-);
+const reference = z
+  .string()
+  .regex(
+    /^env:LIFTLOCK_SECRET_[A-Z0-9_]+$/,
+    'must be env:LIFTLOCK_SECRET_<NAME>: secrets themselves never stand here',
+  );
+
+const listOf = (one: z.ZodString): z.ZodType<string[]> =>
+  z
+    .string()
+    .default('')
+    .transform((text) => text.split(',').map((word) => word.trim()))
+    .transform((words) => words.filter((word) => word !== ''))
+    .pipe(z.array(one));
+
+const fields = stepServiceEnv.extend({
+  /**
+   * Bytes of an archive for each byte of data, where no earlier backup of the instance tells: what a snapshot must find free.
+   * Default 1: as if nothing could be packed.
+   */
+  LIFTLOCK_BACKUP_RATIO: z.coerce.number().min(0.01).max(2).default(1),
+  /** The repository, which replicas of one site share: an absolute folder, or `s3://<bucket>[/<prefix>]`. Default: LIFTLOCK_DATA. */
+  LIFTLOCK_BACKUP_STORE: z
+    .string()
+    .regex(
+      /^(\/.*|s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/[\w!.*'()-]+)*\/?)$/,
+      'must be an absolute folder, or s3://<bucket>/<prefix>',
+    )
+    .optional(),
+  /** Of a store that is not Amazon's: `https://host[:port]`. */
+  LIFTLOCK_BACKUP_S3_ENDPOINT: z
+    .url({ protocol: /^https?$/ })
+    .refine((text) => !new URL(text).href.includes('@'), 'must not say who asks')
+    .optional(),
+  LIFTLOCK_BACKUP_S3_REGION: z.string().min(1).default('us-east-1'),
+  /** Whether the bucket stands in the path, and not in the host's name. Default: with an endpoint. */
+  LIFTLOCK_BACKUP_S3_PATH_STYLE: z.stringbool().optional(),
+  /** To `<access key id>:<secret access key>`. */
+  LIFTLOCK_BACKUP_S3_CREDENTIALS: reference.optional(),
+  /** MiB of a part of an upload; four of them are in memory for each snapshot. Default 8, which is enough for archives of 78 GiB. */
+  LIFTLOCK_BACKUP_S3_PART_MIB: z.coerce.number().int().min(5).max(5_120).default(8),
+  /** Public keys (`age1…`), with commas between, that backups are encrypted to. Default: they are not. */
+  LIFTLOCK_BACKUP_RECIPIENTS: listOf(
+    z.string().regex(/^age1[a-z0-9]+$/, 'must be public keys of age (age1…)'),
+  ),
+  /** References, with commas between, to the keys (`AGE-SECRET-KEY-…`) that encrypted backups are read with. */
+  LIFTLOCK_BACKUP_KEYS: listOf(reference),
+});
+
+const complete = fields.superRefine((all, problems) => {
+  const isS3 = all.LIFTLOCK_BACKUP_STORE?.startsWith('s3://') === true;
+  if (isS3 && all.LIFTLOCK_BACKUP_S3_CREDENTIALS === undefined)
+    problems.addIssue({
+      code: 'custom',
+      path: ['LIFTLOCK_BACKUP_S3_CREDENTIALS'],
+      message: `is needed for ${all.LIFTLOCK_BACKUP_STORE}`,
+    });
+  if (all.LIFTLOCK_BACKUP_RECIPIENTS.length > 0 && all.LIFTLOCK_BACKUP_KEYS.length === 0)
+    problems.addIssue({
+      code: 'custom',
+      path: ['LIFTLOCK_BACKUP_KEYS'],
+      message: 'is needed with LIFTLOCK_BACKUP_RECIPIENTS: what is written must be read back',
+    });
+});
+
+/** The backup service's. */
+export const env = withSecretSources(complete);
 export type Env = z.infer<typeof env>;

@@ -6,23 +6,23 @@ import { BackupStore } from './persistence/backup.store.js';
 import { RestoreService } from './restore.service.js';
 import { SnapshotService } from './snapshot.service.js';
 import { VerificationStore } from './persistence/verification.store.js';
+import { Repository } from './repository/repository.js';
 import { StoreSpace } from './repository/store-space.js';
 import { RoomService } from './room.service.js';
-import { CLOCK, EXPECTED_RATIO, REPOSITORY_ROOT } from './tokens.js';
+import { CLOCK, EXPECTED_RATIO } from './tokens.js';
 import { VerifyService } from './verify.service.js';
 
-/** Snapshots and restores over one repository's folder, and what there is in it. */
+/** Snapshots and restores over one repository, and what there is in it. */
 @Module({})
 export class RepositoryModule {
   /**
-   * @param root absolute
    * @param expectedRatio bytes of an archive for each byte of data, where no earlier backup tells
    */
-  static at(root: string, drivers: DriverRegistry, expectedRatio = 1): DynamicModule {
+  static at(repository: Repository, drivers: DriverRegistry, expectedRatio = 1): DynamicModule {
     return {
       module: RepositoryModule,
       providers: [
-        { provide: REPOSITORY_ROOT, useValue: root },
+        { provide: Repository, useValue: repository },
         { provide: CLOCK, useValue: systemClock },
         { provide: DriverRegistry, useValue: drivers },
         { provide: EXPECTED_RATIO, useValue: expectedRatio },

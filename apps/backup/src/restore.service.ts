@@ -1,4 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import type { ActionInput, ActionOutput } from '#contracts';
 import { DriverRegistry, transferMeter, type DataDriver, type StepContext } from '#drivers/core';
 import { LiftlockError } from '#kernel';
@@ -7,10 +7,10 @@ import { assertUnused } from './data-in-use.js';
 import { differences, isUntouched } from './domain/differences.js';
 import type { Manifest } from './domain/manifest.js';
 import { BackupStore } from './persistence/backup.store.js';
-import { BackupFolder, type BackupKey } from './repository/backup-folder.js';
+import type { BackupFolder, BackupKey } from './repository/backup-folder.js';
+import { Repository } from './repository/repository.js';
 import { RoomService } from './room.service.js';
 import { outputOf } from './snapshot.service.js';
-import { REPOSITORY_ROOT } from './tokens.js';
 
 type Input = ActionInput<'data.restore'>;
 type Output = ActionOutput<'data.restore'>;
@@ -23,13 +23,13 @@ export class RestoreService {
     private readonly backups: BackupStore,
     private readonly drivers: DriverRegistry,
     private readonly room: RoomService,
-    @Inject(REPOSITORY_ROOT) private readonly root: string,
+    private readonly repository: Repository,
   ) {}
 
   async restore(context: StepContext, input: Input): Promise<Output> {
     const { environment, application, upgrade } = context;
     const key = { environment, application, upgrade, backup: input.backup };
-    const folder = new BackupFolder(this.root, key);
+    const folder = this.repository.folder(key);
     const manifest = await this.load(context, input, folder);
     const { data } = await this.drivers.get(context.target.driver);
     await assertUnused(data, context, input, 'nothing is restored');
@@ -134,7 +134,7 @@ export class RestoreService {
         `${folder.path}/manifest.json is not the one that was written: it has ${digest}, and had ${known}; nothing was touched`,
       );
     }
-    return manifest;
+    return folder.opened(manifest);
   }
 }
 

@@ -13,12 +13,19 @@ import { LiftlockError, type Clock } from '#kernel';
 import { UnitOfWork } from '#persistence';
 import { assertUnused } from './data-in-use.js';
 import { differences } from './domain/differences.js';
-import { countFiles, countTypes, sealManifest, type Manifest } from './domain/manifest.js';
-import type { WrittenArchive } from './repository/archive-writer.js';
-import { BackupFolder, type BackupAttempt } from './repository/backup-folder.js';
+import {
+  countFiles,
+  countTypes,
+  sealManifest,
+  type Manifest,
+  type StoredManifest,
+} from './domain/manifest.js';
+import type { BackupAttempt, BackupFolder } from './repository/backup-folder.js';
+import { Repository } from './repository/repository.js';
+import type { StoredArchive } from './repository/store.js';
 import { BackupStore } from './persistence/backup.store.js';
 import { RoomService, type SnapshotRoom } from './room.service.js';
-import { CLOCK, REPOSITORY_ROOT } from './tokens.js';
+import { CLOCK } from './tokens.js';
 
 type Input = ActionInput<'data.snapshot'>;
 type Output = ActionOutput<'data.snapshot'>;
@@ -28,11 +35,11 @@ type Write = (
   room: SnapshotRoom,
   stream: Awaited<ReturnType<DataDriver['read']>>,
   signal: AbortSignal,
-) => Promise<WrittenArchive>;
+) => Promise<StoredArchive>;
 
 interface Copied {
   readonly entries: readonly DataEntry[];
-  readonly archive: WrittenArchive;
+  readonly archive: StoredArchive;
   readonly room: SnapshotRoom;
 }
 
@@ -45,11 +52,11 @@ export class SnapshotService {
     private readonly drivers: DriverRegistry,
     private readonly room: RoomService,
     @Inject(CLOCK) private readonly clock: Clock,
-    @Inject(REPOSITORY_ROOT) private readonly root: string,
+    private readonly repository: Repository,
   ) {}
 
   async take(context: StepContext, input: Input): Promise<Output> {
-    const folder = new BackupFolder(this.root, { ...context, backup: input.backup });
+    const folder = this.repository.folder({ ...context, backup: input.backup });
     const before = await folder.manifest();
     if (before !== undefined && input.consistency === 'stopped') {
       return this.foundBefore(context, folder, before);
@@ -68,8 +75,8 @@ export class SnapshotService {
         room = await this.room.forSnapshot(context, input, space);
         return room;
       });
-      await attempt.commit(manifest, () => context.guard());
-      return await this.save(manifest, folder.path);
+      const committed = await attempt.commit(manifest, () => context.guard());
+      return await this.save(committed, folder.path);
     } catch (error) {
       await attempt.discard();
       throw error;
@@ -96,11 +103,17 @@ export class SnapshotService {
     const { entries, archive, room } = await this.copy(
       ...([context, input, data, makeRoom] as const),
       (its, stream, signal) =>
-        attempt.writeArchive(file, stream, signal, (bytes) => {
-          its.written(bytes);
-          written += bytes;
-          told({ doneBytes: written, totalBytes: Math.max(written, its.archiveBytes) });
-        }),
+        attempt.writeArchive(
+          file,
+          stream,
+          signal,
+          (bytes) => {
+            its.written(bytes);
+            written += bytes;
+            told({ doneBytes: written, totalBytes: Math.max(written, its.archiveBytes) });
+          },
+          its.archiveBytes,
+        ),
     );
     const endedAt = this.clock.now().toISOString();
     const { target } = context;
@@ -124,7 +137,7 @@ export class SnapshotService {
         mounts: origin.mounts.map((mount) => ({ ...mount })),
       },
       quiesced: { how: input.consistency, ran: [...ran], startedAt, endedAt },
-      archive: { file, format, tools: { ...tools }, ...archive },
+      archive: { format, tools: { ...tools }, ...archive },
       ...countFiles(entries),
       counts: countTypes(entries),
       spaceBytes: room.dataBytes,
@@ -169,7 +182,7 @@ export class SnapshotService {
   private async foundBefore(
     context: StepContext,
     folder: BackupFolder,
-    manifest: Manifest,
+    manifest: StoredManifest,
   ): Promise<Output> {
     await folder.verifyArchive(manifest, context.signal);
     context.log(`${folder.path} was written before, and is whole`);
@@ -183,7 +196,7 @@ export class SnapshotService {
   private async discardOutdated(
     context: StepContext,
     folder: BackupFolder,
-    manifest: Manifest,
+    manifest: StoredManifest,
   ): Promise<void> {
     // the record first: what is killed in between is recorded again from its folder
     await this.work.run((tx) => this.backups.removeUntil(tx, manifest, manifest.createdAt));
@@ -213,7 +226,7 @@ export class SnapshotService {
     );
   }
 
-  private async save(manifest: Manifest, location: string): Promise<Output> {
+  private async save(manifest: StoredManifest, location: string): Promise<Output> {
     await this.work.run(async (tx) => {
       // a walk through the repository may have recorded again what was discarded
       if (manifest.consistency === 'running')
@@ -224,7 +237,7 @@ export class SnapshotService {
   }
 }
 
-export function outputOf(manifest: Manifest, location: string): Output {
+export function outputOf(manifest: StoredManifest, location: string): Output {
   const { backup, files, bytes, archive } = manifest;
   return {
     ...{ backup, location, files, bytes },

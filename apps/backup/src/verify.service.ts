@@ -25,7 +25,8 @@ export class VerifyService implements BeforeApplicationShutdown {
 
   /**
    * Begins, or joins whoever reads it now, here or in another process.
-   * @throws LiftlockError `not_found`; `data_missing` when its folder is gone, which says nothing of what was in it
+   * @throws LiftlockError `not_found`; `data_missing` when its folder is gone, which says nothing of what was in it; `misconfigured` when
+   *   it is encrypted and no key opens it: bytes that are as they were are no backup without one
    */
   async begin(key: BackupKeyData): Promise<ListedBackup> {
     const row = await this.catalogue.find(key);
@@ -36,6 +37,7 @@ export class VerifyService implements BeforeApplicationShutdown {
         `there is no backup ${this.catalogue.folderOf(row).path} any more: was it moved, or is its store not mounted?`,
       );
     }
+    await this.catalogue.assertOpens(row);
     const token = randomUUID();
     if (await this.work.run((tx) => this.verifications.claim(tx, row, token))) {
       const reading: Promise<void> = this.read(row, token).finally(() =>

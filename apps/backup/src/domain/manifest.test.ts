@@ -1,15 +1,38 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { DataEntry } from '#drivers/core';
+import { canonicalJson, digestOf } from '#kernel';
 import { differences } from './differences.js';
-import { manifestText, parseManifest, sealManifest, type Manifest } from './manifest.js';
+import {
+  manifestText,
+  parseManifest,
+  sealManifest,
+  withSealedEntries,
+  type Manifest,
+} from './manifest.js';
 
 const v1 = readFileSync(new URL('./golden/manifest.v1.json', import.meta.url), 'utf8');
 
 function read(text: string): Manifest {
   const parsed = parseManifest(text);
   if ('problem' in parsed) throw new Error(parsed.problem);
-  return parsed.manifest;
+  return { ...parsed.manifest, entries: parsed.manifest.entries ?? [] };
+}
+
+const sealed = withSealedEntries(read(v1), {
+  ...{ format: 'age-encryption.org/v1', recipients: ['age1abc'], entries: 'c2VhbGVk' },
+});
+
+/** Offsets at which a flipped bit is not seen. */
+function unseenIn(text: string): number[] {
+  const bytes = Buffer.from(text);
+  const unseen: number[] = [];
+  for (let at = 0; at < bytes.length; at += 1) {
+    const flipped = Buffer.from(bytes);
+    flipped.writeUInt8(flipped.readUInt8(at) ^ 1, at);
+    if (!('problem' in parseManifest(flipped.toString('utf8')))) unseen.push(at);
+  }
+  return unseen;
 }
 
 describe('a manifest', () => {
@@ -19,7 +42,7 @@ describe('a manifest', () => {
 
   it('of version 2 comes back as it was written, with all that it has besides', () => {
     const { digest: _digest, ...body } = read(v1);
-    const sealed = sealManifest({
+    const whole = sealManifest({
       ...body,
       version: 2,
       source: {
@@ -32,18 +55,27 @@ describe('a manifest', () => {
       spaceBytes: 4_096,
       entries: body.entries.map((entry) => ({ ...entry, attributes: { 'user.note': '6b' } })),
     });
-    expect(read(manifestText(sealed))).toEqual(sealed);
+    expect(read(manifestText(whole))).toEqual(whole);
   });
 
   it('is refused with one bit flipped, wherever it is', () => {
-    const bytes = Buffer.from(v1);
-    const unseen: number[] = [];
-    for (let at = 0; at < bytes.length; at += 1) {
-      const flipped = Buffer.from(bytes);
-      flipped.writeUInt8(flipped.readUInt8(at) ^ 1, at);
-      if (!('problem' in parseManifest(flipped.toString('utf8')))) unseen.push(at);
+    expect(unseenIn(v1)).toEqual([]);
+    expect(unseenIn(manifestText(sealed))).toEqual([]);
+  });
+
+  it('of version 3 has its entries sealed, and no other has: what has neither is no backup of nothing', () => {
+    const text = manifestText(sealed);
+    expect(parseManifest(text)).toEqual({ manifest: sealed });
+    // a mount's path says where it was; what lies below it is nobody's business
+    for (const { path } of read(v1).entries.slice(1)) expect(text).not.toContain(path);
+    expect(text).not.toContain('mtime');
+    const { entries: _entries, digest: _digest, ...head } = read(v1);
+    for (const wrong of [head, { ...head, sealed: sealed.sealed }, { ...head, version: 3 }]) {
+      const whole = { ...wrong, digest: digestOf(wrong) };
+      expect(parseManifest(`${canonicalJson(whole)}\n`)).toMatchObject({
+        problem: expect.stringContaining('has not what one of version') as string,
+      });
     }
-    expect(unseen).toEqual([]);
   });
 });
 

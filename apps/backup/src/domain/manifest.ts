@@ -20,9 +20,13 @@ const dataEntry = z.strictObject({
   attributes: z.record(z.string(), z.string()).optional(),
 }) satisfies z.ZodType<DataEntry>;
 
-const manifestBody = z.strictObject({
-  /** Of this format: what 2 has and 1 had not is optional here, so that both are read. docs/backup-format.md says what each has. */
-  version: z.literal([1, 2]),
+/** All but the entries. */
+const manifestHead = z.strictObject({
+  /**
+   * Of this format: what 2 has and 1 had not is optional here, so that both are read; 3 is what is encrypted. docs/backup-format.md says
+   * what each has.
+   */
+  version: z.literal([1, 2, 3]),
   backup: z.string(),
   environment: z.string(),
   application: z.string(),
@@ -79,29 +83,44 @@ const manifestBody = z.strictObject({
   counts: z.partialRecord(dataEntry.shape.type, z.number().int().min(1)).optional(),
   /** Bytes that all of it took on its disks: holes take nothing, a file with several names is counted once. */
   spaceBytes: z.number().int().min(0).optional(),
-  /** Everything that the archive holds, sorted by path. */
-  entries: z.array(dataEntry),
 });
+
+/** Everything that the archive holds, sorted by path. */
+const entries = z.array(dataEntry);
+const manifestBody = manifestHead.extend({ entries });
 export type ManifestBody = z.infer<typeof manifestBody>;
 
+/** What stands in the entries' place where they are nobody's business: names tell much, and hashes tell who has the same file. */
+const sealedEntries = z.strictObject({
+  /** What the archive and the entries are encrypted as. */
+  format: z.literal('age-encryption.org/v1'),
+  /** Whose keys open them. */
+  recipients: z.array(z.string()).min(1),
+  /** base64 of the encrypted, gzipped, canonical JSON of the entries. */
+  entries: z.base64(),
+});
+export type SealedEntries = z.infer<typeof sealedEntries>;
+
 /** What a backup is: beside the archive, in `manifest.json`. */
-const manifest = manifestBody.extend({
+const storedManifest = manifestHead.extend({
+  entries: entries.optional(),
+  sealed: sealedEntries.optional(),
   /** Over all the rest. */
   digest: sha256,
 });
-export type Manifest = z.infer<typeof manifest>;
+/** As it lies in the repository: with its entries, or with them sealed. */
+export type StoredManifest = z.infer<typeof storedManifest>;
+export type Manifest = StoredManifest & Pick<ManifestBody, 'entries'>;
 
 /** Files and their bytes. */
-export function countFiles(entries: readonly DataEntry[]): { files: number; bytes: number } {
-  const files = entries.filter(({ type }) => type === 'file');
+export function countFiles(all: readonly DataEntry[]): { files: number; bytes: number } {
+  const files = all.filter(({ type }) => type === 'file');
   return { files: files.length, bytes: files.reduce((sum, { size }) => sum + size, 0) };
 }
 
-export function countTypes(
-  entries: readonly DataEntry[],
-): Partial<Record<DataEntry['type'], number>> {
+export function countTypes(all: readonly DataEntry[]): Partial<Record<DataEntry['type'], number>> {
   const counts: Partial<Record<DataEntry['type'], number>> = {};
-  for (const { type } of entries) counts[type] = (counts[type] ?? 0) + 1;
+  for (const { type } of all) counts[type] = (counts[type] ?? 0) + 1;
   return counts;
 }
 
@@ -110,8 +129,30 @@ export function sealManifest(body: ManifestBody): Manifest {
   return { ...parsed, digest: digestOf(parsed) };
 }
 
-export function manifestText(sealed: Manifest): string {
-  return `${canonicalJson(sealed)}\n`;
+/** The same backup's, with its entries where only its recipients find them. */
+export function withSealedEntries(
+  { entries: _entries, digest: _digest, ...head }: Manifest,
+  sealed: SealedEntries,
+): StoredManifest {
+  const body = { ...head, version: 3 as const, sealed };
+  return { ...body, digest: digestOf(body) };
+}
+
+export function entriesText(all: readonly DataEntry[]): string {
+  return canonicalJson(all);
+}
+
+/** @returns nothing when the text is no list of entries */
+export function parseEntries(text: string): DataEntry[] | undefined {
+  try {
+    return entries.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined;
+  }
+}
+
+export function manifestText(stored: StoredManifest): string {
+  return `${canonicalJson(stored)}\n`;
 }
 
 /**
@@ -120,20 +161,23 @@ export function manifestText(sealed: Manifest): string {
  */
 export function parseManifest(
   text: string,
-): { readonly manifest: Manifest } | { readonly problem: string } {
+): { readonly manifest: StoredManifest } | { readonly problem: string } {
   let json: unknown;
   try {
     json = JSON.parse(text);
   } catch {
     return { problem: 'is not JSON' };
   }
-  const parsed = manifest.safeParse(json);
+  const parsed = storedManifest.safeParse(json);
   if (!parsed.success) {
     return {
-      problem: `is not a manifest of version 1 or 2: ${parsed.error.issues[0]?.message ?? 'unknown'}`,
+      problem: `is not a manifest of version 1, 2 or 3: ${parsed.error.issues[0]?.message ?? 'unknown'}`,
     };
   }
   const { digest, ...body } = parsed.data;
+  const isSealed = body.version === 3;
+  if (isSealed !== (body.sealed !== undefined) || isSealed !== (body.entries === undefined))
+    return { problem: `has not what one of version ${body.version} has` };
   if (digestOf(body) !== digest) return { problem: 'is not what its digest was made of' };
   if (manifestText(parsed.data) !== text) return { problem: 'is not as it was written' };
   return { manifest: parsed.data };

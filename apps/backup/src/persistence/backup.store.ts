@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { BackupKeyData, QueryData } from '#contracts';
-import type { Manifest } from '../domain/manifest.js';
+import type { StoredManifest } from '../domain/manifest.js';
 import type { Forerunner } from '../domain/room.js';
 import type { BackupKey } from '../repository/backup-folder.js';
 import { LISTED_COLUMNS, type BackupRow } from './backup-row.js';
@@ -16,7 +16,7 @@ const keyOf = (key: BackupKey): string[] => [
 @Injectable()
 export class BackupStore {
   /** Lists a backup that is whole in the repository; again changes nothing. */
-  async save(tx: EntityManager, manifest: Manifest, location: string): Promise<void> {
+  async save(tx: EntityManager, manifest: StoredManifest, location: string): Promise<void> {
     const { source, archive } = manifest;
     await tx.query(
       `INSERT INTO backups (environment, application, backup, upgrade, step_id, instance, target, container, location,

@@ -1,90 +1,134 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { PassThrough, type Readable } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { promisify } from 'node:util';
+import { gunzip, gzip } from 'node:zlib';
 import { LiftlockError } from '#kernel';
-import { manifestText, parseManifest, type Manifest } from '../domain/manifest.js';
-import { writeArchive, type WrittenArchive } from './archive-writer.js';
-import { fileError } from './file-errors.js';
-import { isUnlisted, syncFolder, takeOut } from './take-out.js';
+import {
+  entriesText,
+  manifestText,
+  parseEntries,
+  parseManifest,
+  withSealedEntries,
+  type Manifest,
+  type StoredManifest,
+} from '../domain/manifest.js';
+import { decryptFrames, encryptFrames, NotAsEncrypted } from './age-format.js';
+import { foldersOf, isBackup, type BackupKey } from './backup-key.js';
+import type { Encryption } from './encryption.js';
+import {
+  MANIFEST,
+  type Store,
+  type StoreAttempt,
+  type StoredArchive,
+  type StoredFolder,
+} from './store.js';
 
-const MANIFEST = 'manifest.json';
-/** A backup's name is the plan's, and plans look alike: the upgrade it was made for is part of what tells it from others. */
-export interface BackupKey {
-  readonly environment: string;
-  readonly application: string;
-  readonly upgrade: string;
-  readonly backup: string;
-}
+export type { BackupKey } from './backup-key.js';
 
-/**
- * One backup's folder: `<root>/<environment>/<application>/<upgrade>/<backup>/` with the archive and `manifest.json`. An attempt writes into
- * a folder of its own beside it, which is renamed when all of it is on the disk: a rename onto a folder that is not empty fails, so
- * there is the whole of one attempt, or nothing.
- */
+/** One backup in a store: its archive and its manifest, as they are written and checked. */
 export class BackupFolder {
+  /** Where it lies: for people. */
   readonly path: string;
+  private readonly stored: StoredFolder;
 
   constructor(
-    root: string,
+    store: Store,
     private readonly name: BackupKey,
+    private readonly encryption: Encryption,
   ) {
-    // the contract's pattern lets these through
-    if (name.backup === '.' || name.backup === '..' || isUnlisted(name.backup)) {
+    if (!isBackup(name.backup))
       throw new LiftlockError('invalid_step', `${name.backup} is no name for a backup`);
-    }
-    this.path = join(root, name.environment, name.application, name.upgrade, name.backup);
+    this.stored = store.folder(name);
+    this.path = this.stored.location;
   }
 
-  /** @throws LiftlockError `data_corrupt`, naming the file, when there is a manifest that is not as it was written. */
-  async manifest(): Promise<Manifest | undefined> {
-    const path = join(this.path, MANIFEST);
-    let text: string;
-    try {
-      text = await readFile(path, 'utf8');
-    } catch (error) {
-      if (isMissing(error)) return undefined;
-      throw fileError(error, path);
-    }
-    const parsed = parseManifest(text);
+  /**
+   * As it lies there: what it has of entries may be sealed, see `opened`.
+   * @throws LiftlockError `data_corrupt`, naming the file, when there is a manifest that is not as it was written.
+   */
+  async manifest(): Promise<StoredManifest | undefined> {
+    const bytes = await this.stored.manifest();
+    if (bytes === undefined) return undefined;
+    const path = `${this.path}/${MANIFEST}`;
+    const parsed = parseManifest(bytes.toString('utf8'));
     if ('problem' in parsed) throw corrupt(path, parsed.problem);
-    const { environment, application, upgrade, backup } = parsed.manifest;
-    const { name } = this;
-    if (
-      environment !== name.environment ||
-      application !== name.application ||
-      upgrade !== name.upgrade ||
-      backup !== name.backup
-    ) {
-      throw corrupt(path, `is of the backup ${environment}/${application}/${upgrade}/${backup}`);
-    }
+    const [is, asked] = [foldersOf(parsed.manifest), foldersOf(this.name)].map((folders) =>
+      folders.join('/'),
+    );
+    if (is !== asked) throw corrupt(path, `is of the backup ${is}`);
     return parsed.manifest;
+  }
+
+  /**
+   * With its entries, whether they are encrypted or not.
+   * @throws LiftlockError `misconfigured`, naming the references to the keys, when none of them opens it
+   */
+  async opened(manifest: StoredManifest): Promise<Manifest> {
+    const { sealed } = manifest;
+    if (sealed === undefined) return { ...manifest, entries: manifest.entries ?? [] };
+    const path = `${this.path}/${MANIFEST}`;
+    const fileKeyOf = (header: Uint8Array): Promise<Uint8Array> =>
+      this.encryption.fileKeyOf(header, path, sealed.recipients);
+    const bytes = Readable.from([Buffer.from(sealed.entries, 'base64')]);
+    try {
+      const zipped = await collect(decryptFrames(bytes, fileKeyOf));
+      const entries = parseEntries((await promisify(gunzip)(zipped)).toString('utf8'));
+      if (entries !== undefined) return { ...manifest, entries };
+    } catch (error) {
+      if (error instanceof LiftlockError) throw error;
+    }
+    throw corrupt(path, 'has sealed entries that are not as they were written');
   }
 
   /** Reads all of the archive. @throws LiftlockError `data_corrupt`, naming the file. */
   async verifyArchive(
-    manifest: Manifest,
+    manifest: StoredManifest,
     signal: AbortSignal,
     onBytes?: (bytes: number) => void,
   ): Promise<void> {
-    for await (const _chunk of this.readArchive(manifest, signal, onBytes)) {
+    for await (const _chunk of this.readStored(manifest, signal, onBytes)) {
       // what counts is how it ends
     }
   }
 
   /**
-   * The archive; its stream ends with an error, `data_corrupt`, unless it was what the manifest says.
-   * @param onBytes told how many more were read
+   * The archive, decrypted where it is encrypted; its stream ends with an error, `data_corrupt`, unless it was what the manifest says.
+   * @param onBytes told how many more were read, as they are stored
    */
   readArchive(
-    manifest: Manifest,
+    manifest: StoredManifest,
+    signal: AbortSignal,
+    onBytes?: (bytes: number) => void,
+  ): Readable {
+    const stored = this.readStored(manifest, signal, onBytes);
+    const { sealed, archive } = manifest;
+    if (sealed === undefined) return stored;
+    const path = `${this.path}/${archive.file}`;
+    const fileKeyOf = (header: Uint8Array): Promise<Uint8Array> =>
+      this.encryption.fileKeyOf(header, path, sealed.recipients);
+    const out = new PassThrough({ highWaterMark: 1024 * 1024 });
+    const opened = async function* (source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+      try {
+        yield* decryptFrames(source, fileKeyOf);
+      } catch (error) {
+        throw error instanceof NotAsEncrypted
+          ? corrupt(path, `is changed: ${error.message}`)
+          : error;
+      }
+    };
+    // the reader sees how it ends
+    pipeline(stored, opened, out, { signal }).catch(() => undefined);
+    return out;
+  }
+
+  /** As it lies there, compared with what was written. */
+  private readStored(
+    { archive }: StoredManifest,
     signal: AbortSignal,
     onBytes: (bytes: number) => void = () => undefined,
   ): Readable {
-    const { archive } = manifest;
-    const path = join(this.path, archive.file);
+    const path = `${this.path}/${archive.file}`;
     const hash = createHash('sha256');
     let bytes = 0;
     const out = new PassThrough({
@@ -104,10 +148,11 @@ export class BackupFolder {
         } else done();
       },
     });
-    const file = createReadStream(path, { highWaterMark: 1024 * 1024 });
-    file.once('error', (error: NodeJS.ErrnoException) =>
-      out.destroy(error.code === 'ENOENT' ? corrupt(path, 'is not there') : fileError(error, path)),
-    );
+    const file = this.stored.read(archive.file, signal);
+    file.once('error', (error) => {
+      const isGone = error instanceof LiftlockError && error.code === 'data_missing';
+      out.destroy(isGone ? corrupt(path, 'is not there') : error);
+    });
     // the reader sees how it ends
     pipeline(file, out, { signal }).catch(() => undefined);
     return out;
@@ -115,99 +160,94 @@ export class BackupFolder {
 
   /** What a look at names and sizes tells; contents are not read. `damaged`: the archive is gone, or not as long as it was. */
   async look(archiveBytes: number): Promise<'there' | 'damaged' | 'missing'> {
-    try {
-      const names = await readdir(this.path);
-      if (!names.includes(MANIFEST)) return 'missing';
-      const archive = names.find((file) => file.startsWith('data.'));
-      if (archive === undefined) return 'damaged';
-      return (await stat(join(this.path, archive))).size === archiveBytes ? 'there' : 'damaged';
-    } catch (error) {
-      if (isMissing(error)) return 'missing';
-      throw fileError(error, this.path);
-    }
+    const sizes = await this.stored.sizes();
+    if (sizes === undefined) return 'missing';
+    const isThere = [...sizes].some(
+      ([file, bytes]) => file.startsWith('data.') && bytes === archiveBytes,
+    );
+    return isThere ? 'there' : 'damaged';
   }
 
   /**
-   * Takes it out of the repository at once, by a rename.
+   * Takes it out of the repository at once.
    * @returns what deletes its files; nothing when it was not there
    */
-  async takeOut(): Promise<(() => Promise<void>) | undefined> {
-    const out = await takeOut(this.path);
-    return out === undefined ? undefined : () => rm(out, { recursive: true, force: true });
+  takeOut(): Promise<(() => Promise<void>) | undefined> {
+    return this.stored.takeOut();
   }
 
-  /** A folder for one attempt; what earlier ones left is removed. */
+  /** Room for one attempt; what earlier ones left is removed. @throws LiftlockError `misconfigured` when it could not be read back */
   async begin(token: number): Promise<BackupAttempt> {
-    const parent = dirname(this.path);
-    const folder = `${this.path}.${token}.partial`;
-    try {
-      await makeLastingFolder(parent);
-      await this.removePartial(parent);
-      await mkdir(folder, { mode: 0o700 });
-    } catch (error) {
-      throw fileError(error, folder);
-    }
-    return new BackupAttempt(folder, this.path);
-  }
-
-  private async removePartial(parent: string): Promise<void> {
-    const prefix = `${this.name.backup}.`;
-    for (const left of await readdir(parent)) {
-      if (left.startsWith(prefix) && /^\d+\.partial$/.test(left.slice(prefix.length))) {
-        await rm(join(parent, left), { recursive: true, force: true });
-      }
-    }
+    const { recipients } = this.encryption;
+    // seen before anything is touched
+    if (recipients !== undefined) await this.encryption.newSeal(this.path);
+    return new BackupAttempt(await this.stored.begin(token), this.path, this.encryption);
   }
 }
 
 export class BackupAttempt {
   constructor(
-    private readonly folder: string,
-    private readonly final: string,
+    private readonly attempt: StoreAttempt,
+    private readonly path: string,
+    private readonly encryption: Encryption,
   ) {}
 
+  /**
+   * @param expectedBytes that it may have, as far as is known
+   * @returns of what is stored: its name, which says whether it is encrypted, its bytes and their hash
+   */
   async writeArchive(
     file: string,
     archive: Readable,
     signal: AbortSignal,
     onBytes?: (bytes: number) => void,
-  ): Promise<WrittenArchive> {
-    try {
-      return await writeArchive(join(this.folder, file), archive, signal, onBytes);
-    } catch (error) {
-      throw fileError(error, join(this.folder, file));
-    }
+    expectedBytes?: number,
+  ): Promise<StoredArchive> {
+    const options = { onBytes, expectedBytes };
+    if (this.encryption.recipients === undefined)
+      return this.attempt.write(file, archive, signal, options);
+    const seal = await this.encryption.newSeal(this.path);
+    const encrypted = new PassThrough({ highWaterMark: 1024 * 1024 });
+    // whoever writes sees how it ends
+    pipeline(archive, (source: AsyncIterable<Buffer>) => encryptFrames(source, seal), encrypted, {
+      signal,
+    }).catch(() => undefined);
+    return this.attempt.write(`${file}.age`, encrypted, signal, options);
   }
 
-  /** Makes all of it appear at once. @throws LiftlockError `not_empty` when another attempt was faster. */
-  async commit(manifest: Manifest, guard: () => Promise<void>): Promise<void> {
-    const path = join(this.folder, MANIFEST);
-    try {
-      const file = await open(path, 'wx', 0o600);
-      try {
-        await file.writeFile(manifestText(manifest));
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-      await syncFolder(this.folder);
-      await guard();
-      await rename(this.folder, this.final);
-      await syncFolder(dirname(this.final));
-    } catch (error) {
-      const code = error instanceof Error && 'code' in error ? error.code : undefined;
-      if (code === 'ENOTEMPTY' || code === 'EEXIST') {
-        throw new LiftlockError('not_empty', `there is a backup ${this.final} already`, {
-          cause: error,
-        });
-      }
-      throw fileError(error, path);
-    }
+  /**
+   * Makes all of it appear at once.
+   * @returns as it lies there now
+   * @throws LiftlockError `not_empty` when another attempt was faster.
+   */
+  async commit(manifest: Manifest, guard: () => Promise<void>): Promise<StoredManifest> {
+    const stored = await this.sealed(manifest);
+    await this.attempt.commit(Buffer.from(manifestText(stored)), guard);
+    return stored;
   }
 
-  async discard(): Promise<void> {
-    await rm(this.folder, { recursive: true, force: true });
+  discard(): Promise<void> {
+    return this.attempt.discard();
   }
+
+  private async sealed(manifest: Manifest): Promise<StoredManifest> {
+    const { recipients } = this.encryption;
+    if (recipients === undefined) return manifest;
+    const zipped = await promisify(gzip)(entriesText(manifest.entries));
+    const seal = await this.encryption.newSeal(this.path);
+    const bytes = await collect(encryptFrames(Readable.from([zipped]), seal));
+    return withSealedEntries(manifest, {
+      format: 'age-encryption.org/v1',
+      recipients: [...recipients],
+      entries: bytes.toString('base64'),
+    });
+  }
+}
+
+async function collect(chunks: AsyncIterable<Buffer>): Promise<Buffer> {
+  const all: Buffer[] = [];
+  for await (const chunk of chunks) all.push(chunk);
+  return Buffer.concat(all);
 }
 
 function corrupt(path: string, problem: string): LiftlockError {
@@ -215,22 +255,4 @@ function corrupt(path: string, problem: string): LiftlockError {
     'data_corrupt',
     `${path} ${problem}; nothing was restored from it: look for another copy of this backup`,
   );
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
-}
-
-/** With what leads to it, so that it is there after the power was lost. */
-async function makeLastingFolder(path: string): Promise<void> {
-  const first = await mkdir(path, { recursive: true, mode: 0o700 });
-  if (first === undefined) return;
-  for (
-    let folder = dirname(path);
-    folder.length >= dirname(first).length;
-    folder = dirname(folder)
-  ) {
-    await syncFolder(folder);
-    if (folder === dirname(folder)) break;
-  }
 }

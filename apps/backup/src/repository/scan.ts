@@ -1,8 +1,7 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { backupName, name, upgradeId } from '#contracts';
+import { isBackup, isName, isUpgrade, type BackupKey } from './backup-key.js';
 import { fileError } from './file-errors.js';
-import type { BackupKey } from './backup-folder.js';
 import { isRemoved, isUnlisted, takeOut } from './take-out.js';
 
 /**
@@ -59,11 +58,7 @@ function pathOf(root: string, { environment, application, upgrade }: UpgradePlac
   return join(root, environment, application, upgrade);
 }
 
-const isName = (folder: string): boolean => name.safeParse(folder).success;
-const isUpgrade = (folder: string): boolean => upgradeId.safeParse(folder).success;
 const isPartial = (folder: string): boolean => folder.endsWith('.partial') && isUnlisted(folder);
-const isBackup = (folder: string): boolean =>
-  backupName.safeParse(folder).success && !isUnlisted(folder);
 
 async function folders(path: string, wanted: (folder: string) => boolean): Promise<string[]> {
   try {

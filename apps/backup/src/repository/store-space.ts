@@ -1,8 +1,6 @@
-import { statfs } from 'node:fs/promises';
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { LiftlockError, mebibytes } from '#kernel';
-import { REPOSITORY_ROOT } from '../tokens.js';
-import { fileError } from './file-errors.js';
+import { Repository } from './repository.js';
 
 /** Room that one snapshot was promised. */
 export interface PromisedRoom {
@@ -17,7 +15,7 @@ export interface PromisedRoom {
 export class StoreSpace {
   private readonly promised = new Set<{ left: number }>();
 
-  constructor(@Inject(REPOSITORY_ROOT) private readonly root: string) {}
+  constructor(private readonly repository: Repository) {}
 
   /**
    * @param what for messages: whose archive it is for
@@ -25,25 +23,25 @@ export class StoreSpace {
    * @throws LiftlockError `disk_full` when there is less than that
    */
   async promise(bytes: number, what: string, wayOut: string): Promise<PromisedRoom> {
+    const { store } = this.repository;
     const mine = { left: bytes };
     const others = [...this.promised].reduce((sum, { left }) => sum + left, 0);
     // before the first wait: two at once must not both find the same room
     this.promised.add(mine);
     try {
-      const { bavail, bsize } = await statfs(this.root);
-      const free = bavail * bsize;
-      if (bytes > free - others) {
+      const free = await store.freeBytes();
+      if (free !== undefined && bytes > free - others) {
         const taken = others === 0 ? '' : `, ${mebibytes(others)} of them for snapshots under way`;
         throw new LiftlockError(
           'disk_full',
-          `no space is left for ${what}: it may need ${mebibytes(bytes)}, and the backup repository ${this.root} has ${mebibytes(free)} free${taken}; ` +
+          `no space is left for ${what}: it may need ${mebibytes(bytes)}, and the backup repository ${store.location} has ${mebibytes(free)} free${taken}; ` +
             `make room (liftlock backups prune)${wayOut}; nothing was written`,
-          { details: { repository: this.root, freeBytes: free, neededBytes: bytes } },
+          { details: { repository: store.location, freeBytes: free, neededBytes: bytes } },
         );
       }
     } catch (error) {
       this.promised.delete(mine);
-      throw fileError(error, this.root);
+      throw error;
     }
     return {
       written: (done) => void (mine.left = Math.max(0, mine.left - done)),

@@ -6,10 +6,9 @@ import { Global, Module, type INestApplicationContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type Docker from 'dockerode';
 import { DataSource } from 'typeorm';
-import { expect } from 'vitest';
 import { DriverRegistry, type Driver, type StepContext } from '#drivers/core';
 import { dockerDriver } from '#drivers/docker';
-import { LiftlockError, systemClock, systemIds } from '#kernel';
+import { systemClock, systemIds } from '#kernel';
 import { PersistenceModule, UnitOfWork, type OutboxPublisher } from '#persistence';
 import { StepsTables1700000000500 } from '#steps';
 import { newFolder, plantTree } from '../../../../test/support/data-tree.js';
@@ -23,10 +22,14 @@ import { BackupVerification1700000007000 } from '../../src/persistence/backup-ve
 import { BackupTables1700000003000 } from '../../src/persistence/backups.migration.js';
 import { VerificationStore } from '../../src/persistence/verification.store.js';
 import type { BackupKey } from '../../src/repository/backup-folder.js';
+import { FolderStore } from '../../src/repository/folder-store.js';
+import { Repository } from '../../src/repository/repository.js';
 import { RepositoryModule } from '../../src/repository.module.js';
 import { RestoreService } from '../../src/restore.service.js';
 import { SnapshotService } from '../../src/snapshot.service.js';
 import { VerifyService } from '../../src/verify.service.js';
+
+export { expectRefused } from './expect-refused.js';
 
 /** These services send nothing by themselves: the runtime of the steps does. */
 class NoMessages implements OutboxPublisher {
@@ -65,9 +68,14 @@ export class BackupStage {
     private readonly database: FreshDatabase,
     private readonly app: INestApplicationContext,
     readonly root: string,
+    readonly repository: Repository,
   ) {}
 
-  static async open(prefix: string): Promise<BackupStage> {
+  /** @param make the repository; default: a folder that nothing is encrypted in */
+  static async open(
+    prefix: string,
+    make = (root: string): Repository => new Repository(new FolderStore(root)),
+  ): Promise<BackupStage> {
     const { docker, endpoint } = await openEngine();
     const image = await serviceImage(docker, `liftlock-test-${prefix}:1.0`, '1.0');
     const database = await freshDatabase();
@@ -83,13 +91,14 @@ export class BackupStage {
       ],
       publisher: NoMessages,
     });
-    const repository = RepositoryModule.at(root, new DriverRegistry({ docker: dockerDriver }));
+    const repository = make(root);
+    const services = RepositoryModule.at(repository, new DriverRegistry({ docker: dockerDriver }));
     class Root {}
     const app = await NestFactory.createApplicationContext(
-      { module: Root, imports: [NoMessagesModule, persistence, repository] },
+      { module: Root, imports: [NoMessagesModule, persistence, services] },
       { logger: ['error'], abortOnError: false },
     );
-    return new BackupStage(prefix, docker, endpoint, image, database, app, root);
+    return new BackupStage(prefix, docker, endpoint, image, database, app, root, repository);
   }
 
   get snapshots(): SnapshotService {
@@ -118,8 +127,8 @@ export class BackupStage {
 
   /** One that has not walked the repository yet. */
   newCatalogue(): CatalogueService {
-    const { app, root } = this;
-    return new CatalogueService(app.get(UnitOfWork), app.get(BackupStore), systemClock, root);
+    const { app, repository } = this;
+    return new CatalogueService(app.get(UnitOfWork), app.get(BackupStore), systemClock, repository);
   }
 
   query<T>(sql: string): Promise<T[]> {
@@ -163,7 +172,9 @@ export class BackupStage {
       snapshotRunning: (changes) =>
         this.snapshots.take(attempt(changes), { ...input, consistency: 'running' }),
       restore: (changes) => this.restores.restore(attempt(changes), input),
-      location: join(this.root, 'test', application, upgrade, input.backup),
+      location: this.repository.folder({
+        ...{ environment: 'test', application, upgrade, backup: input.backup },
+      }).path,
     };
   }
 
@@ -191,17 +202,4 @@ export class BackupStage {
     await this.docker.getImage(this.image).remove({ force: true });
     rmSync(this.root, { recursive: true, force: true });
   }
-}
-
-export async function expectRefused(
-  attempt: Promise<unknown>,
-  code: string,
-  message: RegExp = /./,
-): Promise<void> {
-  const error = await attempt.then(
-    () => undefined,
-    (thrown: unknown) => LiftlockError.from(thrown),
-  );
-  expect({ code: error?.code, message: error?.message }).toMatchObject({ code });
-  expect(error?.message).toMatch(message);
 }

@@ -1,0 +1,161 @@
+import { createReadStream } from 'node:fs';
+import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { PassThrough, type Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { LiftlockError } from '#kernel';
+import { writeArchive } from './archive-writer.js';
+import { fileError } from './file-errors.js';
+import {
+  MANIFEST,
+  type StoreAttempt,
+  type StoredArchive,
+  type StoredFolder,
+  type WriteOptions,
+} from './store.js';
+import { syncFolder, takeOut } from './take-out.js';
+
+/** Bytes that are read together. */
+const BLOCK = 1024 * 1024;
+
+/**
+ * One backup's folder: `<root>/<environment>/<application>/<upgrade>/<backup>/` with the archive and `manifest.json`. An attempt writes into
+ * a folder of its own beside it, which is renamed when all of it is on the disk: a rename onto a folder that is not empty fails, so
+ * there is the whole of one attempt, or nothing.
+ */
+export class LocalFolder implements StoredFolder {
+  constructor(readonly location: string) {}
+
+  async manifest(): Promise<Buffer | undefined> {
+    const path = join(this.location, MANIFEST);
+    try {
+      return await readFile(path);
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw fileError(error, path);
+    }
+  }
+
+  read(name: string, signal: AbortSignal): Readable {
+    const path = join(this.location, name);
+    const out = new PassThrough({ highWaterMark: BLOCK });
+    const file = createReadStream(path, { highWaterMark: BLOCK });
+    file.once('error', (error) =>
+      out.destroy(
+        isMissing(error)
+          ? new LiftlockError('data_missing', `${path} is not there`, { cause: error })
+          : fileError(error, path),
+      ),
+    );
+    // the reader sees how it ends
+    pipeline(file, out, { signal }).catch(() => undefined);
+    return out;
+  }
+
+  async sizes(): Promise<ReadonlyMap<string, number> | undefined> {
+    try {
+      const names = await readdir(this.location);
+      if (!names.includes(MANIFEST)) return undefined;
+      const sizes = new Map<string, number>();
+      for (const name of names) sizes.set(name, (await stat(join(this.location, name))).size);
+      return sizes;
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw fileError(error, this.location);
+    }
+  }
+
+  async takeOut(): Promise<(() => Promise<void>) | undefined> {
+    const out = await takeOut(this.location);
+    return out === undefined ? undefined : () => rm(out, { recursive: true, force: true });
+  }
+
+  async begin(token: number): Promise<StoreAttempt> {
+    const parent = dirname(this.location);
+    const folder = `${this.location}.${token}.partial`;
+    try {
+      await makeLastingFolder(parent);
+      await this.removePartial(parent);
+      await mkdir(folder, { mode: 0o700 });
+    } catch (error) {
+      throw fileError(error, folder);
+    }
+    return new LocalAttempt(folder, this.location);
+  }
+
+  private async removePartial(parent: string): Promise<void> {
+    const prefix = `${basename(this.location)}.`;
+    for (const left of await readdir(parent)) {
+      if (left.startsWith(prefix) && /^\d+\.partial$/.test(left.slice(prefix.length))) {
+        await rm(join(parent, left), { recursive: true, force: true });
+      }
+    }
+  }
+}
+
+class LocalAttempt implements StoreAttempt {
+  constructor(
+    private readonly folder: string,
+    private readonly final: string,
+  ) {}
+
+  async write(
+    file: string,
+    archive: Readable,
+    signal: AbortSignal,
+    { onBytes }: WriteOptions = {},
+  ): Promise<StoredArchive> {
+    try {
+      return { file, ...(await writeArchive(join(this.folder, file), archive, signal, onBytes)) };
+    } catch (error) {
+      throw fileError(error, join(this.folder, file));
+    }
+  }
+
+  async commit(manifest: Buffer, guard: () => Promise<void>): Promise<void> {
+    const path = join(this.folder, MANIFEST);
+    try {
+      const file = await open(path, 'wx', 0o600);
+      try {
+        await file.writeFile(manifest);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await syncFolder(this.folder);
+      await guard();
+      await rename(this.folder, this.final);
+      await syncFolder(dirname(this.final));
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? error.code : undefined;
+      if (code === 'ENOTEMPTY' || code === 'EEXIST') {
+        throw new LiftlockError('not_empty', `there is a backup ${this.final} already`, {
+          cause: error,
+        });
+      }
+      throw fileError(error, path);
+    }
+  }
+
+  async discard(): Promise<void> {
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+}
+
+/** With what leads to it, so that it is there after the power was lost. */
+async function makeLastingFolder(path: string): Promise<void> {
+  const first = await mkdir(path, { recursive: true, mode: 0o700 });
+  if (first === undefined) return;
+  for (
+    let folder = dirname(path);
+    folder.length >= dirname(first).length;
+    folder = dirname(folder)
+  ) {
+    await syncFolder(folder);
+    if (folder === dirname(folder)) break;
+  }
+}

@@ -1,0 +1,75 @@
+import type { Readable } from 'node:stream';
+import type { BackupKey } from './backup-key.js';
+import type { WrittenArchive } from './archive-writer.js';
+
+/** Name of what says what a backup is. Where it lies, all that it speaks of lies, too: it is what makes a backup count. */
+export const MANIFEST = 'manifest.json';
+
+/** Whether nobody is at work on an upgrade. */
+export type AtRest = (upgrade: string) => Promise<boolean>;
+
+/** Where backups lie. A store knows names and bytes, and nothing of what they mean. */
+export interface Store {
+  /** For people: a folder, or `s3://<bucket>/<prefix>`. */
+  readonly location: string;
+  folder(key: BackupKey): StoredFolder;
+  /** Every backup that counts, also those that no record knows. What does not look like one is passed over. */
+  scan(): AsyncIterable<BackupKey>;
+  /**
+   * Deletes what removals and attempts left whose process was killed.
+   * @param isAtRest asked after what was left was seen, so that an attempt that begins now is not taken for one
+   * @returns places of the attempts whose left-overs were deleted
+   */
+  sweep(isAtRest: AtRest): Promise<string[]>;
+  /** @returns nothing where room has no end that could be asked for */
+  freeBytes(): Promise<number | undefined>;
+}
+
+/** What lies of one backup. */
+export interface StoredFolder {
+  /** For people. */
+  readonly location: string;
+  /** @returns nothing when there is no such backup */
+  manifest(): Promise<Buffer | undefined>;
+  /** The stream ends with `data_missing` when the file is not there. */
+  read(file: string, signal: AbortSignal): Readable;
+  /** Bytes of each file; nothing when there is no such backup. */
+  sizes(): Promise<ReadonlyMap<string, number> | undefined>;
+  /**
+   * Takes it out of the repository at once.
+   * @returns what deletes its files; nothing when it was not there
+   */
+  takeOut(): Promise<(() => Promise<void>) | undefined>;
+  /** Room for one attempt, of which nothing counts before it is committed; what earlier ones left is removed. */
+  begin(token: number): Promise<StoreAttempt>;
+}
+
+/** What was written, as it is stored. */
+export interface StoredArchive extends WrittenArchive {
+  /** Its name, which may be another than was asked for. */
+  readonly file: string;
+}
+
+export interface WriteOptions {
+  /** Told how many more bytes were written. */
+  readonly onBytes?: ((bytes: number) => void) | undefined;
+  /** Bytes that it may have, as far as is known. */
+  readonly expectedBytes?: number | undefined;
+}
+
+export interface StoreAttempt {
+  /** Resolves when all of it is where it lasts. */
+  write(
+    file: string,
+    archive: Readable,
+    signal: AbortSignal,
+    options?: WriteOptions,
+  ): Promise<StoredArchive>;
+  /**
+   * Makes all of it count at once.
+   * @param guard asked last: what throws there leaves nothing that counts
+   * @throws LiftlockError `not_empty` when another attempt was faster
+   */
+  commit(manifest: Buffer, guard: () => Promise<void>): Promise<void>;
+  discard(): Promise<void>;
+}
