@@ -31,19 +31,18 @@ export async function* encryptFrames(
   const key = payloadKey(fileKey, nonce);
   yield Buffer.concat([header, nonce]);
   const counter = new FrameCounter();
-  const encrypt = (frame: Buffer, isLast: boolean): Buffer => {
+  const encrypt = (frame: readonly Buffer[], isLast: boolean): Buffer[] => {
     const cipher = createCipheriv('chacha20-poly1305', key, counter.next(isLast), {
       authTagLength: TAG,
     });
-    const sealed = cipher.update(frame);
-    cipher.final();
-    return Buffer.concat([sealed, cipher.getAuthTag()]);
+    const sealed = frame.map((piece) => cipher.update(piece));
+    return [...sealed, cipher.final(), cipher.getAuthTag()];
   };
   const frames = new Frames(FRAME);
   for await (const chunk of source) {
-    for (const frame of frames.push(chunk)) yield encrypt(frame, false);
+    for (const frame of frames.push(chunk)) yield* encrypt(frame, false);
   }
-  yield encrypt(frames.rest(), true);
+  yield* encrypt(frames.rest(), true);
 }
 
 /**
@@ -58,14 +57,16 @@ export async function* decryptFrames(
   let key: Buffer | undefined;
   const counter = new FrameCounter();
   const frames = new Frames(FRAME + TAG);
-  const decrypt = (frame: Buffer, isLast: boolean): Buffer => {
-    if (key === undefined || frame.length < TAG) throw new NotAsEncrypted('it is cut off');
+  const decrypt = (frame: readonly Buffer[], isLast: boolean): Buffer[] => {
+    const { pieces, tag } = splitTag(frame);
+    if (key === undefined || tag.length < TAG) throw new NotAsEncrypted('it is cut off');
     const decipher = createDecipheriv('chacha20-poly1305', key, counter.next(isLast), {
       authTagLength: TAG,
     });
-    decipher.setAuthTag(frame.subarray(frame.length - TAG));
-    const opened = decipher.update(frame.subarray(0, frame.length - TAG));
+    decipher.setAuthTag(tag);
+    const opened = pieces.map((piece) => decipher.update(piece));
     try {
+      // nothing of it is handed on before
       decipher.final();
     } catch (error) {
       throw new NotAsEncrypted('it is cut off, or changed', { cause: error });
@@ -86,12 +87,23 @@ export async function* decryptFrames(
       payload = head.subarray(end + NONCE);
       head = undefined;
     }
-    for (const frame of frames.push(payload)) yield decrypt(frame, false);
+    for (const frame of frames.push(payload)) yield* decrypt(frame, false);
   }
   const last = decrypt(frames.rest(), true);
   // age writes none that is empty unless it is the only one
-  if (last.length === 0 && counter.count > 1) throw new NotAsEncrypted('it is cut off');
-  yield last;
+  if (counter.count > 1 && last.every(({ length }) => length === 0))
+    throw new NotAsEncrypted('it is cut off');
+  yield* last;
+}
+
+/** What a frame says, and the tag that it ends with. */
+function splitTag(frame: readonly Buffer[]): { readonly pieces: Buffer[]; readonly tag: Buffer } {
+  const last = frame.at(-1) ?? Buffer.alloc(0);
+  // one that is torn over two pieces is seldom
+  const whole = last.length < TAG ? Buffer.concat(frame) : last;
+  const at = Math.max(0, whole.length - TAG);
+  const before = last.length < TAG ? [] : frame.slice(0, -1);
+  return { pieces: [...before, whole.subarray(0, at)], tag: whole.subarray(at) };
 }
 
 /** Where the header ends: after the line that begins with `---`. */
@@ -119,22 +131,33 @@ class FrameCounter {
   }
 }
 
-/** Cuts a stream into frames of one length, and holds the last one back: only the end of the stream tells which it is. */
+/**
+ * Cuts a stream into frames of one length, and holds the last one back: only the end of the stream tells which it is. A frame is the pieces
+ * that it came in: to put them together costs as much as to encrypt them.
+ */
 class Frames {
-  private held: Buffer = Buffer.alloc(0);
+  private held: Buffer[] = [];
+  private bytes = 0;
 
   constructor(private readonly length: number) {}
 
-  *push(chunk: Buffer): Generator<Buffer> {
-    let bytes = this.held.length === 0 ? chunk : Buffer.concat([this.held, chunk]);
-    while (bytes.length > this.length) {
-      yield bytes.subarray(0, this.length);
-      bytes = bytes.subarray(this.length);
+  *push(chunk: Buffer): Generator<readonly Buffer[]> {
+    let rest = chunk;
+    while (this.bytes + rest.length > this.length) {
+      const missing = this.length - this.bytes;
+      if (missing > 0) this.held.push(rest.subarray(0, missing));
+      rest = rest.subarray(missing);
+      const frame = this.held;
+      this.held = [];
+      this.bytes = 0;
+      yield frame;
     }
-    this.held = bytes;
+    if (rest.length === 0) return;
+    this.held.push(rest);
+    this.bytes += rest.length;
   }
 
-  rest(): Buffer {
+  rest(): readonly Buffer[] {
     return this.held;
   }
 }
