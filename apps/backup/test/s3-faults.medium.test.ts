@@ -79,7 +79,7 @@ describe('what passes is not seen', () => {
     ],
   ];
   test.each(PASSING)('%s', async (_name, faults) => {
-    const folder = folderIn(s3StoreOn(server, { idleMs: 1_000 }));
+    const folder = folderIn(s3StoreOn(server, { idleMs: 2_000 }));
     const bytes = randomBytes(20 * MIB);
     server.faults.push(...faults.map((fault) => ({ ...fault })));
     await write(folder, bytes);
@@ -97,6 +97,22 @@ describe('what passes is not seen', () => {
     expect((await read(folder)).toString()).toBe('one');
     expect(server.objects.size).toBe(2);
   });
+});
+
+test('what a store puts in place of a manifest that it was asked to keep is told from it', async () => {
+  const folder = folderIn(s3StoreOn(server));
+  const other = Buffer.from('another attempt’s');
+  server.faults.push({
+    when: ({ method, key: asked }) => {
+      const manifest = server.objects.get(asked);
+      if (method === 'GET' && asked.endsWith('manifest.json') && manifest !== undefined)
+        manifest.body = other;
+      return false;
+    },
+    does: 'no answer',
+  });
+  await expectRefused(write(folder, randomBytes(9)), 'not_empty', /there is a backup .* already/);
+  expect([...server.objects.values()].map(({ body }) => body)).toEqual([other]);
 });
 
 describe('what stays is named, and leaves nothing that counts', () => {
@@ -159,6 +175,7 @@ describe('what stays is named, and leaves nothing that counts', () => {
     await refused({ variable: `${id}:wrong` }, 'misconfigured', KEYS);
     await refused({ variable: `NOBODY:${secret}` }, 'misconfigured', KEYS);
     await refused({ variable: secret }, 'misconfigured', /is not `<access key id>:<secret/);
+    await s3StoreOn(server, { variable: `${id}\n${secret}\n` }).sweep(() => Promise.resolve(true));
     await refused({ variable: '' }, 'misconfigured', /does not know LIFTLOCK_SECRET_S3/);
     const away = { endpoint: 'http://127.0.0.1:9', attempts: 1 };
     await refused(away, 'unavailable', /127\.0\.0\.1:9 does not answer.*ECONNREFUSED/);

@@ -52,7 +52,7 @@ export class S3Server {
   readonly faults: Fault[] = [];
   readonly asked: Asked[] = [];
   readonly bucket = 'backups';
-  readonly keys = { id: 'AKLIFTLOCKTEST', secret: 'a very/secret+key' };
+  readonly keys = { id: 'AKLIFTLOCKTEST', secret: 'a-very/secret+key' };
   /** Keys in one page of a list. */
   page = 3;
   /** Whether it knows `If-None-Match`. */

@@ -126,27 +126,19 @@ export class S3Bucket {
     });
   }
 
-  /** @returns false when `onlyNew` and there is one already */
-  async put(key: string, body: Buffer, { onlyNew = false } = {}): Promise<boolean> {
-    return this.ask(key, async ({ sdk, client }) => {
+  /** Puts it there, unless there is something: whoever needs to know looks at what is there. */
+  async putNew(key: string, body: Buffer): Promise<void> {
+    await this.ask(key, async ({ sdk, client }) => {
       const object = { ...this.at(key), Body: body };
-      if (!onlyNew) {
-        await client.send(new sdk.PutObjectCommand(object));
-        return true;
-      }
       try {
         await client.send(new sdk.PutObjectCommand({ ...object, IfNoneMatch: '*' }));
-        return true;
       } catch (error) {
-        if (['PreconditionFailed', 'ConditionalRequestConflict'].includes(nameOf(error))) {
-          // ours may be the one: its answer was lost, and it was sent again
-          return (await this.get(key))?.equals(body) === true;
-        }
+        // this, too, is what a lost answer ends with, when it is sent again
+        if (['PreconditionFailed', 'ConditionalRequestConflict'].includes(nameOf(error))) return;
         if (statusOf(error) !== 501) throw error;
         // a store that has no such condition
-        if ((await this.sizeOf(key)) !== undefined) return false;
-        await client.send(new sdk.PutObjectCommand(object));
-        return true;
+        if ((await this.sizeOf(key)) === undefined)
+          await client.send(new sdk.PutObjectCommand(object));
       }
     });
   }
@@ -315,16 +307,18 @@ export class S3Bucket {
   private async keys(): Promise<Keys> {
     const { credentials } = this.options;
     const text = (await this.secrets.get(credentials)).trim();
-    const colon = text.indexOf(':');
-    if (colon < 1 || colon === text.length - 1)
+    // there are stores whose key ids have a colon
+    const [, accessKeyId, secretAccessKey] =
+      /^(\S+)\s+(\S+)$/.exec(text) ?? /^([^\s:]+):(\S+)$/.exec(text) ?? [];
+    if (accessKeyId === undefined || secretAccessKey === undefined)
       throw new LiftlockError(
         'misconfigured',
         `what ${credentials} stands for is not \`<access key id>:<secret access key>\``,
         { details: { reference: credentials } },
       );
     return {
-      accessKeyId: text.slice(0, colon),
-      secretAccessKey: text.slice(colon + 1),
+      accessKeyId,
+      secretAccessKey,
       expiration: new Date(Date.now() + KEYS_MS),
     };
   }

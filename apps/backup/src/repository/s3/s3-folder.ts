@@ -104,7 +104,9 @@ class S3Attempt implements StoreAttempt {
     const location = this.bucket.locationOf(this.prefix.slice(0, -1));
     await guard();
     this.mayCount = true;
-    if (!(await this.bucket.put(key, manifest, { onlyNew: true }))) {
+    await this.bucket.putNew(key, manifest);
+    // also when it was put: there are stores that look and put at two different moments
+    if ((await this.bucket.get(key))?.equals(manifest) !== true) {
       this.mayCount = false;
       throw new LiftlockError('not_empty', `there is a backup ${location} already`);
     }
