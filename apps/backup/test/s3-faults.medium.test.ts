@@ -53,6 +53,8 @@ const isEnd = ({ method, query }: Asked): boolean => method === 'POST' && query.
 const isBegin = ({ method, query }: Asked): boolean => method === 'POST' && query.has('uploads');
 const isManifest = ({ method, key: asked }: Asked): boolean =>
   method === 'PUT' && asked.endsWith('manifest.json');
+const isManifestRead = ({ method, key: asked }: Asked): boolean =>
+  method === 'GET' && asked.endsWith('manifest.json');
 const isArchiveRead = ({ method, key: asked }: Asked): boolean =>
   method === 'GET' && asked.includes('/data.');
 const error500 = { code: 'InternalError', status: 500 };
@@ -72,6 +74,10 @@ describe('what passes is not seen', () => {
     [
       'an archive that is cut in reading, again and again',
       [{ when: isArchiveRead, times: 5, does: { cutAfter: 3 * MIB } }],
+    ],
+    [
+      'a manifest that is cut in reading',
+      [{ when: isManifestRead, times: 2, does: { cutAfter: 100 } }],
     ],
     [
       'an archive that is cut before its first byte',

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import type { GetObjectCommandOutput, S3Client } from '@aws-sdk/client-s3';
 import type { SecretStore } from '#drivers/core';
 import { LiftlockError } from '#kernel';
@@ -50,15 +51,12 @@ export class S3Bucket {
 
   /** @returns nothing when there is no such object */
   async get(key: string): Promise<Buffer | undefined> {
-    return this.ask(key, async ({ sdk, client }) => {
-      try {
-        const { Body } = await client.send(new sdk.GetObjectCommand(this.at(key)));
-        return Buffer.from((await Body?.transformToByteArray()) ?? []);
-      } catch (error) {
-        if (isNotThere(error)) return undefined;
-        throw error;
-      }
-    });
+    try {
+      return await buffer(this.read(key, new AbortController().signal));
+    } catch (error) {
+      if (error instanceof LiftlockError && error.code === 'data_missing') return undefined;
+      throw error;
+    }
   }
 
   /** @returns bytes; nothing when there is no such object */
@@ -299,7 +297,12 @@ export class S3Bucket {
       // what is sent is signed with its sha256, and what comes is compared with the manifest's: further sums are refused by many a store
       requestChecksumCalculation: 'WHEN_REQUIRED',
       responseChecksumValidation: 'WHEN_REQUIRED',
-      requestHandler: { connectionTimeout: CONNECT_MS, socketTimeout: idleMs ?? IDLE_MS },
+      requestHandler: {
+        connectionTimeout: CONNECT_MS,
+        socketTimeout: idleMs ?? IDLE_MS,
+        // what waits for a connection is a long list, and no reason to write to the console
+        socketAcquisitionWarningTimeout: 3_600_000,
+      },
     });
     return { sdk, client };
   }
