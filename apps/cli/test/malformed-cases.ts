@@ -10,6 +10,9 @@ const t0 = '/spec/targets/0';
 const v0 = '/spec/supportedVersions/0';
 const s0 = '/spec/supportedTemplates/0';
 const long = 'x'.repeat(300);
+const CLUSTER_KEY = 'env:LIFTLOCK_SECRET_CLUSTER';
+/** A hook at objects of a cluster. */
+const MERGE = { name: 'one', type: 'merge', object: 'ConfigMap/web', data: { KEY: 'value' } };
 
 const WINDOW = {
   ...{ name: 'weekend', rrule: 'FREQ=WEEKLY;BYDAY=SA,SU', start: '22:00', duration: 'PT6H' },
@@ -54,6 +57,23 @@ export const BREAKS: ReadonlyArray<readonly [kind: string, pointer: string, valu
   ['Environment', `${t0}/endpoint`, undefined],
   ['Environment', `${t0}/endpoint`, ''],
   ['Environment', `${t0}/endpiont`, 'unix:///a.sock'],
+  ...(
+    [
+      { endpoint: 'http://10.0.0.7:8080' },
+      { endpoint: 'https://ann:open@10.0.0.7' },
+      { endpoint: 'https://10.0.0.7:6443' },
+      {
+        endpoint: 'https://10.0.0.7:6443',
+        credentials: { ca: CLUSTER_KEY, certificate: CLUSTER_KEY },
+      },
+      { endpoint: 'https://10.0.0.7:6443', credentials: { ca: CLUSTER_KEY, token: 'abc' } },
+      { endpoint: 'kubeconfig://prod' },
+      {
+        endpoint: 'kubeconfig://prod',
+        credentials: { kubeconfig: CLUSTER_KEY, token: CLUSTER_KEY },
+      },
+    ] as const
+  ).map((more) => ['Environment', t0, { name: 'host-a', driver: 'kubernetes', ...more }] as const),
   ['Environment', `${t0}/site`, 'Main Site'],
   ['Environment', `${t0}/maxUpgrades`, 0],
   ['Environment', `${t0}/maxUpgrades`, 1.5],
@@ -197,6 +217,38 @@ export const BREAKS: ReadonlyArray<readonly [kind: string, pointer: string, valu
   ['Application', '/spec/chains', 'shop'],
   ['Application', '/spec/chains', ['Shop!']],
   ['Application', '/spec/coordinatedMajor', 'yes'],
+  ['Application', `${c0}/workload`, {}],
+  ['Application', `${c0}/workload`, { namespace: 'Shop' }],
+  ['Application', `${c0}/workload`, { namespace: 'shop', kind: 'Pod' }],
+  ['Application', `${c0}/workload`, { namespace: 'shop', nmae: 'db' }],
+  ['Application', `${c0}/workload`, { namespace: 'shop', owner: 'helm' }],
+  ['Application', `${c0}/workload`, { namespace: 'shop', name: 'n'.repeat(161) }],
+  ['Application', `${c0}/strategy`, 'blue-green'],
+  ['Application', `${c0}/strategy`, 'rolling'],
+  ['Application', '/spec/minNodes', 0],
+  ['Application', `${c1}/hooks`, { stopped: [{ name: 'x', type: 'command', command: ['x'] }] }],
+  ['Application', `${c1}/hooks`, { stopped: [MERGE, MERGE] }],
+  [
+    'Application',
+    c1,
+    { name: 'web', targets: ['host-a'], strategy: 'rolling', hooks: { stopped: [MERGE] } },
+  ],
+  ...(
+    [
+      { object: 'Secret/web' },
+      { data: {} },
+      { data: { KEY: '${LIFTLOCK_SECRET_DB}' } },
+      { data: { KEY: 7 } },
+      { undo: 'later' },
+      { undo: 'back', irreversible: true },
+      { undo: { type: 'edit' } },
+      { type: 'patch', object: 'ConfigMap/web', data: undefined, patch: {}, until: {} },
+      { type: 'drain', object: undefined, data: undefined, nodes: {} },
+      { type: 'apply', object: undefined, data: undefined, path: 'web' },
+      { type: 'delete', object: 'pods/web', data: undefined },
+    ] as const
+  ).map((more) => ['Application', `${c1}/hooks`, { before: [{ ...MERGE, ...more }] }] as const),
+  ['Application', `${flush}`, { ...MERGE, instance: { component: 'cache' } }],
   ['Application', `${drain}/name`, undefined],
   ['Application', `${drain}/type`, 'lambda'],
   ['Application', `${drain}/url`, 'lb.example.com'],

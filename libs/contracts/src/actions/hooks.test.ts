@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { commandWork, editWork, hooks, httpWork, jobWork, upgradeHooks } from './hooks.js';
+import { objectWork, objectWorkOf } from './object-works.js';
 
 const SECRET = '${LIFTLOCK_SECRET_KEY}';
 const job = { type: 'job' };
@@ -83,4 +84,67 @@ test('an edit knows its own way back, and one of the whole application names its
   expect(JSON.stringify(upgradeHooks.safeParse({ after: [raised] }).error?.issues)).toContain(
     'instance',
   );
+});
+
+const merge = { type: 'merge', object: 'ConfigMap/web', data: { KEY: 'value' } };
+const patch = { type: 'patch', object: 'Cluster.example.com/web', patch: {} };
+const drain = { type: 'drain', nodes: { names: ['node-1'] } };
+test.each([
+  ['a ConfigMap by another kind', { ...merge, object: 'Secret/web' }, 'ConfigMap/NAME'],
+  ['a ConfigMap without a name', { ...merge, object: 'ConfigMap' }, 'ConfigMap/NAME'],
+  ['no key', { ...merge, data: {} }, 'changes nothing'],
+  ['what is no key', { ...merge, data: { 'a b': 'c' } }, 'is not a key'],
+  ['a secret in a ConfigMap', { ...merge, data: { KEY: SECRET } }, 'belongs into a Secret'],
+  ['a secret in a patch', { ...patch, patch: { spec: [SECRET] } }, 'must not name a secret'],
+  [
+    'a secret that is misspelt',
+    { type: 'secret', object: 'Secret/web', data: { KEY: '${LIFTLOCK_SECRET key}' } },
+    'not of the form',
+  ],
+  ['a kind as kubectl has it', { type: 'delete', object: 'service/web' }, 'KIND/NAME'],
+  ['a relative path', { type: 'apply', path: 'web' }, 'Invalid string'],
+  ['nothing to wait for', { ...patch, until: { phase: 'Ready' } }, 'must be a `condition`'],
+  ['a path without braces', { ...patch, until: { jsonPath: '.a', equals: '1' } }, 'of the form'],
+  ['no nodes', { ...drain, nodes: {} }, 'must be `names`, or a `selector`'],
+  ['nodes twice', { ...drain, nodes: { names: ['a'], selector: { b: 'c' } } }, 'only one of them'],
+  ['all nodes', { ...drain, nodes: { selector: {} } }, 'must name a label'],
+])('object works that cannot be meant are refused: %s', (_what, given, message) => {
+  const text = JSON.stringify(objectWork.safeParse(given).error?.issues);
+  expect(text).toContain(message);
+});
+
+test('what is done to objects may be put back, left, taken back by a hook, or be final, and only one of these', () => {
+  const parse = (more: object) => hooks.safeParse({ before: [{ ...merge, name: 'one', ...more }] });
+  for (const more of [
+    {},
+    { undo: 'back' },
+    { undo: 'none' },
+    { undo: { ...merge, data: { KEY: null } } },
+    { irreversible: true },
+  ])
+    expect(parse(more).success).toBe(true);
+  expect(JSON.stringify(parse({ undo: 'later' }).error?.issues)).toContain(
+    'must be back, none, or another hook',
+  );
+  expect(JSON.stringify(parse({ undo: 'back', irreversible: true }).error?.issues)).toContain(
+    'must say how it is taken back',
+  );
+  expect(parse({ repeatable: true }).success).toBe(false);
+});
+
+test('while an instance is down no command runs in it, neither there nor to take something back', () => {
+  const parse = (one: object) => hooks.safeParse({ stopped: [{ ...one, name: 'one' }] });
+  expect(parse(merge).success).toBe(true);
+  expect(parse({ ...job, undo: 'none' }).success).toBe(true);
+  expect(parse({ ...http, undo: { ...command } }).success).toBe(false);
+  expect(JSON.stringify(parse({ ...command, undo: 'none' }).error?.issues)).toContain('type');
+  expect(hooks.parse({}).stopped).toBeUndefined();
+});
+
+test('of a hook what is done is taken, without when and how often', () => {
+  const { before } = hooks.parse({
+    before: [{ ...merge, name: 'one', undo: 'none', retries: 2, timeoutSeconds: 5 }],
+  });
+  const [one] = before;
+  expect(one?.type === 'merge' && objectWorkOf(one)).toEqual(merge);
 });
