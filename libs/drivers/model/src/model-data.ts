@@ -13,7 +13,7 @@ import type {
 import { canonicalJson, LiftlockError } from '#kernel';
 import type { Decision, EffectWriter } from './effects.js';
 import { isPlanned } from './model-instances.js';
-import { modelWorld, type ModelVolume, type ModelWorld } from './world.js';
+import { modelWorld, wasWrittenByJob, type ModelVolume, type ModelWorld } from './world.js';
 
 /** What a model archive holds: the volume, as JSON. */
 const archiveSchema = modelWorld.shape.volumes.valueType;
@@ -27,9 +27,14 @@ export class ModelData implements DataDriver {
   }
 
   /** A model forgets nothing: its ledger also knows of what was removed since. */
-  async isAsLeft({ upgrade }: StepContext, { container }: DataSource): Promise<boolean> {
-    const { ledger } = await this.effects.store.read();
-    return !ledger.some(
+  async isAsLeft(context: StepContext, source: DataSource): Promise<boolean> {
+    const { upgrade } = context;
+    const { container } = source;
+    const world = await this.effects.store.read();
+    const data = containerOf(world, context, source)?.volume;
+    const volume = data === undefined ? undefined : world.volumes[data];
+    if (volume !== undefined && wasWrittenByJob(volume)) return false;
+    return !world.ledger.some(
       (line) =>
         'effect' in line &&
         line.effect === 'started-new' &&

@@ -73,7 +73,7 @@ const modelFile = z.strictObject({
 const modelVolume = z.strictObject({
   /** By absolute path inside the container. */
   files: z.record(z.string(), modelFile),
-  /** ID of the image that wrote last: an older version that is started on it without a restore shows. */
+  /** ID of the image that wrote last, or the mark of a job: an older version that is started on it without a restore shows. */
   writtenBy: z.string(),
 });
 export type ModelVolume = z.infer<typeof modelVolume>;
@@ -127,6 +127,17 @@ export function migrate(volume: ModelVolume, imageId: string, at: Date): void {
     mtime: mtimeOf(at),
   };
   volume.writtenBy = imageId;
+}
+
+const JOB = 'job ';
+
+/** What stands for a job that wrote last. */
+export function jobMark(stepId: string): string {
+  return `${JOB}${stepId}`;
+}
+
+export function wasWrittenByJob({ writtenBy }: ModelVolume): boolean {
+  return writtenBy.startsWith(JOB);
 }
 
 /** As DataEntry has it: seconds with nanoseconds. */

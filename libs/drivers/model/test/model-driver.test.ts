@@ -158,6 +158,98 @@ describe('files for the time of an upgrade', () => {
   });
 });
 
+describe('what rolls', () => {
+  const rolling = { ...{ rolling: true as const }, env: {} };
+  const roll = (more = {}) =>
+    driver.instances.replace(attempt(folder, 'replace', more), { ...input, image, ...rolling });
+  const rollBack = () =>
+    driver.instances.restoreOld(attempt(folder, 'restore-old'), {
+      ...{ ...input, start: true },
+      rolling: true,
+    });
+
+  beforeEach(async () => {
+    await rm(folder, { recursive: true, force: true });
+    const made = await createModelWorld(folder, [{ container: 'shop', image: OLD }], [NEW]);
+    input = { ...input, containerId: made.containers['shop']?.containerId ?? '' };
+  });
+
+  it('goes there and back with nothing stopped before, and is found again', async () => {
+    await roll();
+    expect(await roll({ token: 2 })).toMatchObject({ found: 'done_before' });
+    const there = await readWorld(folder);
+    expect(there.containers).toMatchObject({
+      shop: { imageId: image.id, running: true },
+      'shop-kept': { running: false },
+    });
+    await rollBack();
+    expect(await rollBack()).toMatchObject({ found: 'done_before' });
+    await driver.instances.removeNew(attempt(folder, 'remove-new'), input);
+    expect((await readWorld(folder)).containers).toMatchObject({ shop: { running: true } });
+    expect(await effects()).toEqual([
+      ...['kept-old', 'started-new', 'put-back-old', 'started-old', 'removed-new'],
+    ]);
+  });
+});
+
+describe('what is done while it is down', () => {
+  const merge = { type: 'merge' as const, object: 'ConfigMap/shop', data: { KEY: 'value' } };
+  const about = { container: 'shop', namespace: 'shop', work: merge };
+  const change = (stepId: string, more = {}) =>
+    driver.hooks.object(attempt(folder, stepId, more), { ...about, recorded: true });
+  const back = (undoes: string) =>
+    driver.hooks.objectBack(attempt(folder, `undo-${undoes}`), { ...about, undoes });
+  const write = () =>
+    driver.hooks.job(attempt(folder, 'job'), {
+      ...{ container: 'shop', image },
+      work: { type: 'job', env: {}, volumesFrom: true },
+    });
+  const objects = async () => (await readWorld(folder)).objects;
+
+  it('to objects is put back in reverse, and what was kept is gone', async () => {
+    expect(await change('one')).toMatchObject({ found: 'done_now' });
+    expect(await change('one', { token: 2 })).toMatchObject({ found: 'done_before' });
+    await change('two');
+    expect(await objects()).toEqual({ 'shop/ConfigMap/shop': 'changed by two' });
+    expect(await code(back('one'))).toBe('internal');
+    await back('two');
+    await back('one');
+    expect(await back('one')).toMatchObject({ found: 'nothing_to_do' });
+    expect(await objects()).toEqual({});
+    expect((await readWorld(folder)).objectRecords).toEqual({});
+  });
+
+  it('to objects is not put back under what runs again', async () => {
+    await stop();
+    await change('one');
+    await restoreOld();
+    expect(await code(back('one'))).toBe('internal');
+  });
+
+  it('stays where nothing takes it back, and the record goes', async () => {
+    await change('one');
+    const forget = (stepId: string) =>
+      driver.hooks.forgetObjects(attempt(folder, stepId), {
+        ...{ container: 'shop', namespaces: ['shop'] },
+        steps: ['one'],
+      });
+    expect(await forget('forget')).toMatchObject({ found: 'done_now' });
+    expect(await forget('again')).toMatchObject({ found: 'nothing_to_do' });
+    expect(await objects()).toEqual({ 'shop/ConfigMap/shop': 'changed by one' });
+  });
+
+  it('to the data by a job shows when the old version starts on it', async () => {
+    await stop();
+    const archive = await snapshot();
+    await write();
+    expect(await driver.data.isAsLeft(attempt(folder, 'restore'), source)).toBe(false);
+    expect(await code(restoreOld())).toBe('internal');
+    await restore(archive);
+    await restoreOld();
+    expect((await readWorld(folder)).volumes).toEqual(world.volumes);
+  });
+});
+
 describe('violations are recorded and thrown', () => {
   const expectViolation = async (attempted: Promise<unknown>, like: RegExp) => {
     expect(await code(attempted)).toBe('internal');
