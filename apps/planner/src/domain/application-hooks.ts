@@ -13,17 +13,12 @@ import {
 } from '#contracts';
 import { assertNever } from '#kernel';
 import type { HookImage } from './hook-images.js';
+import { isIrreversible } from './hook-warnings.js';
 import type { InstanceName } from './hook-works.js';
 import type { Instance } from './instances.js';
 import type { LaneDraft } from './lane-draft.js';
 import { editBack, isAmongData, refuseMisplacedEdit } from './edit-hooks.js';
-import {
-  describeHook,
-  isIrreversible,
-  isUndoneEdit,
-  tryingOf,
-  withVersions,
-} from './lane-hooks.js';
+import { describeHook, isUndoneEdit, tryingOf, withVersions } from './lane-hooks.js';
 import { forgetObjectsOfWhole, idOf, instanceThere } from './application-objects.js';
 import { manifestKey } from './manifests.js';
 import {

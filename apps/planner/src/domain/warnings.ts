@@ -1,7 +1,7 @@
 import { declaredChecks } from './checks-of-version.js';
 import { digestIn } from './image-digest.js';
 import { writtenBesides } from './shared-data.js';
-import { hookWarnings } from './lane-hooks.js';
+import { hookWarnings } from './hook-warnings.js';
 import type { Leg } from './lane-subject.js';
 import { composeWarnings, takenWarning } from './owners.js';
 import type { ComponentSpec } from './planning-documents.js';
