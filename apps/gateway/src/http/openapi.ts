@@ -130,25 +130,24 @@ function toJsonSchema(schema: z.ZodType, io: 'input' | 'output'): Json {
   return z.toJSONSchema(schema, { io, target: 'draft-2020-12', unrepresentable: 'any' }) as Json;
 }
 
-/** Collects the named schemas that the operations use. */
+/** Collects the named schemas that the operations use, and what schemas define for several places of theirs. */
 class Components {
   private readonly used = new Map<string, { schema: z.ZodType; io: 'input' | 'output' }>();
+  private readonly defined = new Map<string, string>();
 
   schema(schema: z.ZodType, io: 'input' | 'output'): Json {
     const named = this.nameOf(schema, io);
     if (named !== undefined) return { $ref: `#/components/schemas/${named}` };
     if (schema instanceof z.ZodObject) return this.object(schema, io);
-    const { $schema: _, ...json } = toJsonSchema(schema, io);
-    return json;
+    return this.json(schema, io);
   }
 
   all(): Json {
-    const done: Json = {};
-    for (const [name, { schema, io }] of [...this.used].sort(([a], [b]) => (a < b ? -1 : 1))) {
-      const { $schema: _, $defs: __, ...json } = toJsonSchema(schema, io);
-      done[name] = __ === undefined ? json : inlined(json, name, __ as Json, done);
-    }
-    return done;
+    const done = Object.fromEntries(
+      [...this.used].map(([name, { schema, io }]) => [name, this.json(schema, io)]),
+    );
+    for (const [name, text] of this.defined) done[name] = JSON.parse(text) as Json;
+    return Object.fromEntries(Object.entries(done).toSorted(([a], [b]) => (a < b ? -1 : 1)));
   }
 
   private nameOf(schema: z.ZodType, io: 'input' | 'output'): string | undefined {
@@ -158,25 +157,59 @@ class Components {
     return found;
   }
 
-  /** A page of named things refers to them. */
+  /** A page of named things refers to them: what they define is told there. */
   private object(schema: z.ZodObject, io: 'input' | 'output'): Json {
-    const { $schema: _, ...json } = toJsonSchema(schema, io);
-    const properties = (json['properties'] ?? {}) as Json;
-    for (const [key, field] of Object.entries(schema.shape)) {
-      if (!(field instanceof z.ZodArray)) continue;
+    const items = Object.entries(schema.shape).flatMap(([key, field]) => {
+      if (!(field instanceof z.ZodArray)) return [];
       const named = this.nameOf(field.element as z.ZodType, io);
-      if (named !== undefined)
-        properties[key] = { type: 'array', items: { $ref: `#/components/schemas/${named}` } };
+      return named === undefined ? [] : [[key, named] as const];
+    });
+    const json = this.json(
+      items.length === 0 ? schema : schema.omit(maskOf(items.map(([key]) => key))),
+      io,
+    );
+    const properties = (json['properties'] ?? {}) as Json;
+    const refs = Object.fromEntries(
+      items.map(([key, named]) => [
+        key,
+        { type: 'array', items: { $ref: `#/components/schemas/${named}` } },
+      ]),
+    );
+    if (items.length === 0) return json;
+    const required = Object.keys(schema.shape).filter(
+      (key) => key in refs || ((json['required'] ?? []) as string[]).includes(key),
+    );
+    const ordered = Object.keys(schema.shape).map((key) => [key, refs[key] ?? properties[key]]);
+    return { ...json, properties: Object.fromEntries(ordered), required };
+  }
+
+  /** What it defines becomes a component under the same name, since no two definitions have one; of what is written, `…Input`. */
+  private json(schema: z.ZodType, io: 'input' | 'output'): Json {
+    const { $schema: _, $defs = {}, ...json } = toJsonSchema(schema, io);
+    const names = Object.keys($defs as Json).map(
+      (key) => [key, nameOfDefinition(key, io)] as const,
+    );
+    const renamed = (value: unknown): string =>
+      names.reduce(
+        (text, [key, name]) =>
+          text.replaceAll(`"#/$defs/${key}"`, `"#/components/schemas/${name}"`),
+        JSON.stringify(value),
+      );
+    for (const [key, name] of names) {
+      const text = renamed(($defs as Json)[key]);
+      const known = this.defined.get(name);
+      if (known !== undefined && known !== text) throw new Error(`two schemas define ${name}`);
+      this.defined.set(name, text);
     }
-    return json;
+    return JSON.parse(renamed(json)) as Json;
   }
 }
 
-/** What a schema defines for itself becomes a component, under a name that says whose it is. */
-function inlined(json: Json, name: string, definitions: Json, into: Json): Json {
-  const rename = (value: unknown): unknown =>
-    JSON.parse(JSON.stringify(value).replaceAll('#/$defs/', `#/components/schemas/${name}.`));
-  for (const [key, definition] of Object.entries(definitions))
-    into[`${name}.${key}`] = rename(definition);
-  return rename(json) as Json;
+const maskOf = (keys: readonly string[]): Record<string, true> =>
+  Object.fromEntries(keys.map((key) => [key, true as const]));
+
+/** What has no name of its own refers to itself: it is any JSON. */
+function nameOfDefinition(key: string, io: 'input' | 'output'): string {
+  if (key.startsWith('__')) return 'Json';
+  return io === 'input' ? `${key}Input` : key;
 }
