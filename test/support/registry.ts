@@ -12,7 +12,12 @@ export interface RegistryServerOptions {
   readonly accessLog?: boolean;
   /** Whether it deletes what it is asked to; default true. */
   readonly deletes?: boolean;
-  readonly tls?: { readonly certificate: string; readonly key: string };
+  readonly tls?: {
+    readonly certificate: string;
+    readonly key: string;
+    /** Who has no certificate of this CA is not let in. */
+    readonly clientCa?: string;
+  };
 }
 
 /** Somebody whom a registry lets in, and nobody else, that is given this `htpasswd`. */
@@ -52,7 +57,7 @@ export async function startRegistryServer(
     },
     http: {
       addr: host,
-      ...(tls === undefined ? {} : { tls: { certificate: tls.certificate, key: tls.key } }),
+      ...(tls === undefined ? {} : { tls: tlsOf(tls) }),
     },
     ...(htpasswd === undefined
       ? {}
@@ -95,6 +100,10 @@ export async function startRegistryServer(
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+function tlsOf({ certificate, key, clientCa }: NonNullable<RegistryServerOptions['tls']>): object {
+  return { certificate, key, ...(clientCa === undefined ? {} : { clientcas: [clientCa] }) };
 }
 
 /** Any answer will do; a certificate that nobody trusts is one. */

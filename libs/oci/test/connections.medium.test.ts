@@ -17,7 +17,7 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'liftlock-tls-'));
   const openssl = (...args: string[]): void =>
     void execFileSync('openssl', args, { cwd: folder, stdio: 'ignore' });
-  for (const name of ['ca', 'other'])
+  for (const name of ['ca', 'other', 'machine'])
     openssl(
       'req',
       '-x509',
@@ -35,9 +35,11 @@ beforeAll(() => {
       '-subj',
       `/CN=${name}`,
     );
-  for (const [name, more] of [
-    ['server', ['-addext', 'subjectAltName=IP:127.0.0.1']],
-    ['client', []],
+  const loopback = ['-addext', 'subjectAltName=IP:127.0.0.1'];
+  for (const [name, ca, more] of [
+    ['server', 'ca', loopback],
+    ['known', 'machine', loopback],
+    ['client', 'ca', []],
   ] as const) {
     openssl(
       'req',
@@ -60,9 +62,9 @@ beforeAll(() => {
       '-in',
       `${name}.csr`,
       '-CA',
-      'ca.pem',
+      `${ca}.pem`,
       '-CAkey',
-      'ca.key',
+      `${ca}.key`,
       '-CAcreateserial',
       '-days',
       '2',
@@ -72,6 +74,8 @@ beforeAll(() => {
       `${name}.pem`,
     );
   }
+  // what this machine trusts: it is read once, when it is needed first
+  process.env['SSL_CERT_FILE'] = join(folder, 'machine.pem');
 });
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -121,6 +125,21 @@ describe('TLS', () => {
     },
   );
 
+  test('a CA that the machine trusts is trusted; by many requests at the same time, too', async () => {
+    const known = await startRegistryServer({
+      tls: { certificate: join(folder, 'known.pem'), key: join(folder, 'known.key') },
+    });
+    const registries = new Registries();
+    try {
+      const client = registries.client(known.host);
+      await Promise.all([1, 2, 3].map(() => client.ping()));
+      await ping(known.host, { ca: pem('other.pem') });
+    } finally {
+      registries.close();
+      await known.stop();
+    }
+  });
+
   test('insecure leaves it unchecked', async () => {
     await expect(ping(server.host, { insecure: true })).resolves.toBeUndefined();
   });
@@ -150,6 +169,25 @@ describe('client certificates', () => {
   test('are shown to who asks', async () => {
     const clientCertificate = { cert: pem('client.pem'), key: pem('client.key') };
     await expect(ping(host, { ca: pem('ca.pem'), clientCertificate })).resolves.toBeUndefined();
+  });
+
+  test('who has none is told that one is wanted', async () => {
+    const strict = await startRegistryServer({
+      tls: {
+        ...{ certificate: join(folder, 'server.pem'), key: join(folder, 'server.key') },
+        clientCa: join(folder, 'ca.pem'),
+      },
+    });
+    try {
+      await expect(ping(strict.host, { ca: pem('ca.pem') })).rejects.toMatchObject({
+        code: 'registry_denied',
+        message: expect.stringContaining('wants a client certificate') as string,
+      });
+      const clientCertificate = { cert: pem('client.pem'), key: pem('client.key') };
+      await ping(strict.host, { ca: pem('ca.pem'), clientCertificate });
+    } finally {
+      await strict.stop();
+    }
   });
 });
 

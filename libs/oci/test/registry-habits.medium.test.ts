@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Copier, RegistrySource, type CopyJob } from '#oci';
+import { Copier, RegistrySource, type CopyJob, type Credentials } from '#oci';
 import { artifact, image, index, layer, push } from './support/images.js';
 import {
   connect,
@@ -134,6 +134,25 @@ describe('signing in', () => {
     await copy(one, {}, signedIn);
     signedIn.close();
     expectWhole(one);
+  });
+
+  test('who keeps the password is asked for it once, and again when it is refused', async () => {
+    target.habits = { basic: { username: 'me', password: 'new' } };
+    let asked = 0;
+    const find = (registry: string): Promise<Credentials | undefined> => {
+      if (registry !== target.host) return Promise.resolve(undefined);
+      asked += 1;
+      return Promise.resolve({ username: 'me', password: asked < 2 ? 'old' : 'new' });
+    };
+    const signedIn = connect({ credentials: { find } });
+    const one = image({ layers: [1, 2, 3, 4, 5, 6, 7].map((size) => layer(size * 100)) });
+    await signedIn.client(target.host).ping();
+    expect(asked).toBe(2);
+    await copy(one, {}, signedIn);
+    signedIn.close();
+    expectWhole(one);
+    // its repository may have another one
+    expect(asked).toBe(3);
   });
 
   test('a wrong password is not told', async () => {

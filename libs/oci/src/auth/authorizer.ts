@@ -34,6 +34,8 @@ export class Authorizer {
   private scheme: Scheme | undefined;
   private readonly tokens = new Map<string, Token>();
   private readonly fetching = new Map<string, Promise<Token>>();
+  /** By repository, until a registry refuses them: to look for them may run a program. */
+  private readonly found = new Map<string, Promise<Credentials | undefined>>();
 
   constructor(private readonly options: AuthorizerOptions) {}
 
@@ -44,14 +46,20 @@ export class Authorizer {
   ): Promise<string | undefined> {
     const { scheme } = this;
     if (scheme === undefined) return undefined;
-    const credentials = await this.options.credentials(repositoryOf(scopes));
+    const credentials = await this.credentials(repositoryOf(scopes));
     if (credentials !== undefined && 'registryToken' in credentials)
       return `Bearer ${credentials.registryToken}`;
     if (scheme.kind === 'basic')
       return credentials !== undefined && 'username' in credentials
         ? basicHeader(credentials)
         : undefined;
-    return `Bearer ${(await this.token(scheme, scopes, credentials, signal)).value}`;
+    try {
+      return `Bearer ${(await this.token(scheme, scopes, credentials, signal)).value}`;
+    } catch (error) {
+      // perhaps it did not like who we are
+      this.found.delete(repositoryOf(scopes));
+      throw error;
+    }
   }
 
   /**
@@ -72,8 +80,25 @@ export class Authorizer {
     const key = keyOf(scopes);
     const known = this.tokens.get(key);
     if (known !== undefined && sent === `Bearer ${known.value}`) this.tokens.delete(key);
+    if (sent !== undefined) this.found.delete(repositoryOf(scopes));
     const next = await this.header(scopes, signal);
     return next !== undefined && next !== sent;
+  }
+
+  private async credentials(repository: string): Promise<Credentials | undefined> {
+    const known = this.found.get(repository);
+    if (known !== undefined) return known;
+    const looking = this.options.credentials(repository);
+    this.found.set(repository, looking);
+    let credentials: Credentials | undefined;
+    try {
+      credentials = await looking;
+      return credentials;
+    } finally {
+      // who signs in meanwhile is signed in
+      if (credentials === undefined && this.found.get(repository) === looking)
+        this.found.delete(repository);
+    }
   }
 
   private choose(challenges: readonly Challenge[]): Scheme | undefined {

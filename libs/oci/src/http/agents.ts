@@ -1,6 +1,6 @@
 import http from 'node:http';
 import https from 'node:https';
-import { rootCertificates } from 'node:tls';
+import { createSecureContext, getCACertificates, rootCertificates } from 'node:tls';
 import type { ProxySettings, RegistrySettings } from './settings.js';
 
 /** Connections to one host at a time; more requests wait for one of them. */
@@ -8,6 +8,8 @@ const MAX_CONNECTIONS = 48;
 
 /** Keeps the connections to the hosts of one registry (and of its token service) alive from request to request. */
 export class Agents {
+  private trustsSystem = false;
+  private readonly retired: https.Agent[] = [];
   private plain: http.Agent | undefined;
   private secure: https.Agent | undefined;
 
@@ -22,9 +24,23 @@ export class Agents {
       : (this.plain ??= this.makePlain());
   }
 
+  /** Whether the CAs that this machine trusts are asked, too. */
+  get isTrustingSystem(): boolean {
+    return this.trustsSystem;
+  }
+
+  /** Node brings its own list of CAs; those that this machine trusts besides take long to read, so they are asked when the list does not help. */
+  trustSystem(): void {
+    if (this.trustsSystem) return;
+    this.trustsSystem = true;
+    // what is under way goes on
+    if (this.secure !== undefined) this.retired.push(this.secure);
+    this.secure = undefined;
+  }
+
   close(): void {
     this.plain?.destroy();
-    this.secure?.destroy();
+    for (const agent of [...this.retired, this.secure]) agent?.destroy();
   }
 
   private get common(): http.AgentOptions {
@@ -44,13 +60,20 @@ export class Agents {
 
   private makeSecure(): https.Agent {
     const { insecure, ca, clientCertificate } = this.settings;
+    const own = ca === undefined ? [] : [ca];
+    const system = this.trustsSystem ? getCACertificates('system') : [];
+    const isUsual = own.length + system.length === 0 && clientCertificate === undefined;
+    // made once: to read all CAs anew for each connection takes longer than to connect
+    const secureContext = isUsual
+      ? undefined
+      : createSecureContext({
+          ca: [...rootCertificates, ...system, ...own],
+          ...clientCertificate,
+        });
     return new https.Agent({
       ...this.common,
       rejectUnauthorized: insecure !== true,
-      ...(ca === undefined ? {} : { ca: [...rootCertificates, ca] }),
-      ...(clientCertificate === undefined
-        ? {}
-        : { cert: clientCertificate.cert, key: clientCertificate.key }),
+      ...(secureContext === undefined ? {} : { secureContext }),
     });
   }
 }

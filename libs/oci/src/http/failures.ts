@@ -31,15 +31,35 @@ export function speaksNoTls(error: unknown): boolean {
   );
 }
 
+/** The server wanted a client certificate, or another one (TLS alerts, RFC 8446 6.2). */
+const CLIENT_CERTIFICATE =
+  /^ERR_SSL_.*ALERT_(BAD_CERTIFICATE|CERTIFICATE_REQUIRED|UNKNOWN_CA|CERTIFICATE_(?:EXPIRED|REVOKED|UNKNOWN))$/;
+
+/** Nobody that we trust has signed its certificate. */
+export function isUnknownSigner(error: unknown): boolean {
+  return /SELF_SIGNED|UNABLE_TO_(VERIFY|GET)/.test(nodeCode(error));
+}
+
 /** What a failed connection is to the one who reads it. */
 export function connectionFailed(registry: string, what: string, error: unknown): LiftlockError {
   if (error instanceof LiftlockError && error.code !== 'timeout') return error;
   const code = nodeCode(error);
-  const why = error instanceof Error ? error.message : String(error);
+  // what follows is advice for who starts Node
+  const why = (error instanceof Error ? error.message : String(error)).replace(
+    /; if the root CA is installed locally.*/s,
+    '',
+  );
   if (CERTIFICATE.test(code))
     return new LiftlockError(
       'registry_refused',
       `${what}: the certificate of ${registry} is not trusted (${why}): give the CA that signed it, or allow the registry to be insecure`,
+      { cause: error },
+    );
+  const alert = CLIENT_CERTIFICATE.exec(code)?.[1];
+  if (alert !== undefined)
+    return new LiftlockError(
+      'registry_denied',
+      `${what}: ${registry} wants a client certificate, or another one (${alert.toLowerCase().replaceAll('_', ' ')}): give one that it trusts, and its key`,
       { cause: error },
     );
   if (speaksNoTls(error))

@@ -10,6 +10,7 @@ import { exchange, type Body, type ExchangeRequest } from '../http/exchange.js';
 import {
   connectionFailed,
   isPassing,
+  isUnknownSigner,
   LONGEST_RETRY_AFTER_MS,
   nodeCode,
   refusal,
@@ -113,6 +114,7 @@ export class RegistryClient {
       const asked = await this.backOff.ready(request.signal);
       let failure: LiftlockError;
       const { scheme } = this;
+      const isTrusting = this.agents.isTrustingSystem;
       try {
         const sent = await this.authorizer.header(request.scopes, request.signal);
         const answer = await this.follow(request, sent);
@@ -143,6 +145,7 @@ export class RegistryClient {
           this.scheme = 'http';
           continue;
         }
+        if (this.mayTrustSystem(error, isTrusting)) continue;
         failure = connectionFailed(this.registry, request.what, error);
         if (!failure.retryable || nodeCode(error) === 'ENOTFOUND') throw failure;
         this.backOff.failed(asked);
@@ -160,6 +163,13 @@ export class RegistryClient {
     this.guessing = false;
     if (wrong) this.scheme = 'https';
     return wrong;
+  }
+
+  /** @param wasTrusting when it was asked: another request may have found it out meanwhile @returns whether another try makes sense */
+  private mayTrustSystem(error: unknown, wasTrusting: boolean): boolean {
+    if (wasTrusting || !isUnknownSigner(error)) return false;
+    this.agents.trustSystem();
+    return true;
   }
 
   /** The address that a `Location` means, relative to the request that it answered. */
@@ -229,6 +239,7 @@ export class RegistryClient {
     for (let attempt = 1; ; attempt += 1) {
       const asked = await pauses.ready(signal);
       let failure: LiftlockError;
+      const isTrusting = this.agents.isTrustingSystem;
       try {
         const answer = await exchange({
           ...request,
@@ -244,6 +255,7 @@ export class RegistryClient {
       } catch (error) {
         if (signal?.aborted === true) throw error;
         if (error instanceof LiftlockError && error.code !== 'timeout') throw error;
+        if (this.mayTrustSystem(error, isTrusting)) continue;
         failure = connectionFailed(request.url.host, what, error);
         if (!failure.retryable) throw failure;
         pauses.failed(asked);
