@@ -115,6 +115,9 @@ describe('liftlock mirror', () => {
     expect((await liftlock('mirror', 'tags', `${server.host}/inspected`, ...insecure())).out).toBe(
       'v1\n',
     );
+    const none = await liftlock('mirror', 'tags', `${server.host}/inspectde`, ...insecure());
+    expect(none.code).not.toBe(0);
+    expect(none.err).toContain('inspectde has no tags');
   });
 
   test('a list: tags by range, one image that fails alone, and the exit code that says so', async () => {

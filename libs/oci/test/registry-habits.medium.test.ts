@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { Copier, RegistrySource, type CopyJob, type Credentials } from '#oci';
-import { artifact, image, index, layer, push } from './support/images.js';
+import { Copier, MEDIA_TYPES, RegistrySource, type CopyJob, type Credentials } from '#oci';
+import { artifact, content, image, index, layer, push } from './support/images.js';
 import {
   connect,
   copy,
@@ -85,6 +85,26 @@ describe('registries as they are', () => {
     target.habits = { noSparse: true };
     target.manifests.clear();
     await expect(copy(one, { platforms })).rejects.toThrow(/all platforms/);
+  });
+
+  test('layers that may not be copied stay where they are; a registry that wants them is told at once', async () => {
+    const foreign = content(Buffer.from('elsewhere'), MEDIA_TYPES.dockerForeignLayer);
+    const oci = content(
+      Buffer.from('elsewhere, too'),
+      'application/vnd.oci.image.layer.nondistributable.v1.tar+gzip',
+    );
+    const one = image({ layers: [layer(100), foreign, oci] });
+    const here = { ...one, blobs: one.blobs.filter((blob) => blob !== foreign && blob !== oci) };
+    await copy(here);
+    expectWhole(here);
+    expect(target.blobs.size).toBe(2);
+    target.habits = { noForeign: true };
+    target.manifests.clear();
+    const before = target.calls.length;
+    await expect(copy(here)).rejects.toThrow(/non-distributable.*urls\.allow/);
+    expect(target.calls.slice(before).filter(({ method }) => method === 'PUT').length).toBeLessThan(
+      3,
+    );
   });
 
   test('a registry that has cleared up since is found out, and filled again', async () => {

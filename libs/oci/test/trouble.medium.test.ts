@@ -201,19 +201,27 @@ describe('trouble on the way', () => {
     expect(target.count('POST', /./)).toBe(0);
   });
 
-  test('a copy that is called back leaves no session and no tag', async () => {
-    const one = image({ layers: [layer(3_000_000)] });
-    const controller = new AbortController();
-    source.order = (call) =>
-      call.method === 'GET' && BLOB.test(call.path) ? { kind: 'cut', after: 1_000 } : undefined;
-    const copying = copy(one, { signal: controller.signal });
-    copying.catch(() => undefined);
-    await waitFor(() => target.sessions.size > 0, { what: 'an upload', deadlineMs: 60_000 });
-    controller.abort(new Error('called back'));
-    await expect(copying).rejects.toThrow('called back');
-    expect(target.sessions.size).toBe(0);
-    expect(target.manifests.size).toBe(0);
-  });
+  test.each([false, true])(
+    'a copy that is called back leaves no session and no tag (%s)',
+    async (cancelsByStatus) => {
+      target.habits = { cancelsByStatus };
+      const one = image({ layers: [layer(3_000_000)] });
+      const controller = new AbortController();
+      source.order = (call) =>
+        call.method === 'GET' && BLOB.test(call.path) ? { kind: 'cut', after: 1_000 } : undefined;
+      const copying = copy(one, { signal: controller.signal });
+      copying.catch(() => undefined);
+      // none that is just being begun: nobody would know its address
+      await waitFor(() => target.count('PUT', UPLOAD) === one.blobs.length, {
+        ...{ what: 'the uploads', deadlineMs: 60_000, everyMs: 1 },
+      });
+      controller.abort(new Error('called back'));
+      await expect(copying).rejects.toThrow('called back');
+
+      expect(target.sessions.size).toBe(0);
+      expect(target.manifests.size).toBe(0);
+    },
+  );
 
   test('one image of two that fails says so, and the other one is there', async () => {
     const good = image();

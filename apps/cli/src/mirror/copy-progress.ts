@@ -49,7 +49,7 @@ export class CopyBoard {
       rate.add(movedBytes - before);
       this.rate.add(movedBytes - before);
       before = movedBytes;
-      report.at(doneBytes, totalBytes);
+      if (doneBytes > 0 && doneBytes < totalBytes) report.at(doneBytes, totalBytes);
     });
     this.running.set(name, { totals, rate });
     return totals;
@@ -118,12 +118,10 @@ export class CopyBoard {
 }
 
 function measure(done: number, total: number, perSecond: number, left = 'left'): string {
-  const rate =
-    perSecond === 0
+  const rate = perSecond === 0 ? [] : [`${bytes(Math.round(perSecond))}/s`];
+  const time =
+    perSecond === 0 || done >= total
       ? []
-      : [
-          `${bytes(Math.round(perSecond))}/s`,
-          `${duration(((total - done) / perSecond) * 1_000)} ${left}`,
-        ];
-  return [bar(done, total), `${bytes(done)} of ${bytes(total)}`, ...rate].join('  ');
+      : [`${duration(((total - done) / perSecond) * 1_000)} ${left}`];
+  return [bar(done, total), `${bytes(done)} of ${bytes(total)}`, ...rate, ...time].join('  ');
 }

@@ -1,3 +1,4 @@
+import { LiftlockError } from '#kernel';
 import {
   formatPlatform,
   parseManifest,
@@ -46,6 +47,11 @@ export async function listTags(
   const tags = await registries
     .repository(parseRepository(text.replace(/^docker:\/\//, '')))
     .tags();
+  if (tags.length === 0)
+    throw new LiftlockError(
+      'image_missing',
+      `${text} has no tags: there is no such repository, or what is in it is named by digest only`,
+    );
   if (format === 'json') writeJson(output, tags);
   else output.write(tags.map((tag) => `${tag}\n`).join(''));
 }

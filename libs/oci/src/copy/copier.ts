@@ -69,9 +69,7 @@ export class Copier {
       try {
         return await new ImageCopy(job, this.blobs).run();
       } catch (again) {
-        throw job.platforms !== undefined && isMissingPart(again)
-          ? sparseRefused(job, again)
-          : again;
+        throw isMissingPart(again) ? (refusedFor(job, once, again) ?? again) : again;
       }
     }
   }
@@ -82,16 +80,27 @@ function isMissingPart(error: unknown): boolean {
   return hasCode(error, 'MANIFEST_BLOB_UNKNOWN');
 }
 
-function sparseRefused({ target }: CopyJob, cause: unknown): LiftlockError {
-  return new LiftlockError(
-    'registry_refused',
-    `${target.client.registry} takes no index of which some images are missing: copy all platforms, or name the one image by its digest`,
-    { cause },
-  );
+/** Why a registry that has all that was sent says that something is missing; undefined where nobody knows. */
+function refusedFor(
+  { platforms, target }: CopyJob,
+  { leavesOut }: ImageCopy,
+  cause: unknown,
+): LiftlockError | undefined {
+  const { registry } = target.client;
+  const why = leavesOut
+    ? `takes no image of which layers are elsewhere (non-distributable): allow their addresses there (validation.manifests.urls.allow for docker-registry)`
+    : platforms === undefined
+      ? undefined
+      : `takes no index of which some images are missing: copy all platforms, or name the one image by its digest`;
+  return why === undefined
+    ? undefined
+    : new LiftlockError('registry_refused', `${registry} ${why}`, { cause });
 }
 
 /** One image's way. */
 class ImageCopy {
+  /** An image has layers that may not be sent: who runs it takes them from elsewhere. */
+  leavesOut = false;
   private readonly counts: Record<BlobOutcome, number> = { there: 0, mounted: 0, uploaded: 0 };
   private readonly seen = new Map<string, Promise<void>>();
   private bytes = 0;
@@ -164,9 +173,9 @@ class ImageCopy {
     const manifest = parseManifest(raw, `${source.name}@${raw.digest}`);
     if (manifest.kind === 'image') {
       const config = manifest.config === undefined ? [] : [manifest.config];
-      const blobs = unique([...manifest.layers, ...config]).filter(
-        ({ mediaType }) => !isNonDistributable(mediaType),
-      );
+      const named = unique([...manifest.layers, ...config]);
+      const blobs = named.filter(({ mediaType }) => !isNonDistributable(mediaType));
+      if (blobs.length < named.length) this.leavesOut = true;
       for (const blob of blobs) this.job.progress?.found(blob);
       await this.each(blobs, (blob) => this.blob(blob));
       return;

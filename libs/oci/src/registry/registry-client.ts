@@ -9,6 +9,7 @@ import { BackOff, retryAfterMs } from '../http/back-off.js';
 import { exchange, type Body, type ExchangeRequest } from '../http/exchange.js';
 import {
   connectionFailed,
+  hasCode,
   isPassing,
   isUnknownSigner,
   LONGEST_RETRY_AFTER_MS,
@@ -135,7 +136,8 @@ export class RegistryClient {
         }
         const wait = retryAfterMs(answer.header('retry-after'), Date.now());
         failure = await refusal(this.registry, request.what, answer);
-        if (!isPassing(answer.status)) throw failure;
+        // docker-registry 2 says it with a 500, and would each time
+        if (!isPassing(answer.status) || hasCode(failure, 'MANIFEST_BLOB_UNKNOWN')) throw failure;
         if (wait !== undefined && wait > LONGEST_RETRY_AFTER_MS) throw failure;
         this.backOff.failed(asked, wait);
       } catch (error) {

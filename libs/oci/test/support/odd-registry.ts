@@ -19,9 +19,13 @@ export interface Habits {
   readonly chunkMin?: number;
   /** `Location` of sessions without host, and with a query of its own. */
   readonly oddLocations?: boolean;
+  /** A session is cancelled only by the address that its status gives, as docker-registry 3 does when a part has come. */
+  readonly cancelsByStatus?: boolean;
   readonly noRanges?: boolean;
   /** Indexes whose images are missing are refused. */
   readonly noSparse?: boolean;
+  /** Manifests with layers that are elsewhere are refused, with a 500: docker-registry 2, unless it is told otherwise. */
+  readonly noForeign?: boolean;
   /** Bearer tokens; after so many requests all that were given are void, whatever was said. */
   readonly tokens?: {
     readonly voidAt: readonly number[];
@@ -231,11 +235,15 @@ export class OddRegistry {
       subject?: { digest: string };
     };
     const blobs = [
-      ...(parsed.layers ?? []).filter(({ mediaType }) => !mediaType.includes('nondistributable')),
+      ...(parsed.layers ?? []).filter(
+        ({ mediaType }) => !/nondistributable|foreign/.test(mediaType),
+      ),
       ...(parsed.config ? [parsed.config] : []),
     ];
     if (blobs.some((blob) => !this.blobs.has(`${name}@${blob.digest}`)))
       return reply.error(404, 'MANIFEST_BLOB_UNKNOWN');
+    if (this.habits.noForeign === true && blobs.length <= (parsed.layers ?? []).length)
+      return reply.error(500, 'MANIFEST_BLOB_UNKNOWN');
     const missing = (parsed.manifests ?? []).some(
       (one) => !this.manifests.has(`${name}@${one.digest}`),
     );
@@ -284,11 +292,18 @@ export class OddRegistry {
     )
       return reply.error(404, 'BLOB_UPLOAD_UNKNOWN');
     const range = { range: `0-${Math.max(0, had.length - 1)}` };
+    const { cancelsByStatus } = habits;
     if (method === 'DELETE') {
+      if (cancelsByStatus === true && url.searchParams.get('at') !== 'now')
+        return reply.error(416, 'RANGE_INVALID');
       this.sessions.delete(id);
       return reply.send(204);
     }
-    if (method === 'GET') return reply.send(204, { ...this.place(name, id), ...range });
+    if (method === 'GET') {
+      const { location = '', ...place } = this.place(name, id);
+      const now = cancelsByStatus === true ? `${location}?at=now` : location;
+      return reply.send(204, { ...place, location: now, ...range });
+    }
     if (method === 'PATCH') {
       const [from = 0, to = 0] = (headers['content-range'] ?? '').split('-').map(Number);
       if (from !== had.length || to - from + 1 !== body.length)
