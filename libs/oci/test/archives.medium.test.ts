@@ -122,14 +122,21 @@ describe('oci-archive', () => {
     await expect(copied(file, '3.0')).rejects.toMatchObject({ code: 'image_missing' });
   });
 
-  test('with what refers to the image beside it', async () => {
-    const one = image();
-    const { result } = await copied(
-      await ociArchive([[one, '1.0'], [artifact(one, 'sbom')]]),
-      '1.0',
-    );
-    expect(result.referrers).toBe(1);
-  });
+  test.each(['1.0', undefined])(
+    'with what refers to the image beside it, which is no other image (%s)',
+    async (reference) => {
+      const one = image();
+      const signature = `${one.manifest.digest.replace(':', '-')}.sig`;
+      const file = await ociArchive([
+        [artifact(one, 'sbom')],
+        [one, '1.0'],
+        [image(), `registry.example/app:${signature}`],
+      ]);
+      const { result, to } = await copied(file, reference);
+      expect(result).toMatchObject({ digest: one.manifest.digest, referrers: 2 });
+      expect(await to.tags()).toContain(signature);
+    },
+  );
 
   test('as skopeo writes it', async () => {
     const from = place();

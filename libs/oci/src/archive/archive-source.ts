@@ -19,6 +19,9 @@ const REF_NAME = 'org.opencontainers.image.ref.name';
 /** What containerd, and `docker save` since 25, write the whole reference to. */
 const CONTAINERD_NAME = 'io.containerd.image.name';
 
+/** Tags that stand for what refers to an image. */
+const OF_ANOTHER = /(?:^|:)sha(?:256|512)-[0-9a-f]{64,128}(?:\.\w+)?$/;
+
 /**
  * An archive as a source: an image layout in a tar (`oci-archive`, `docker save` since 25), or what `docker save` wrote before, plain or
  * compressed. Blobs are read where they lie.
@@ -53,9 +56,10 @@ export class ArchiveSource implements ImageSource {
 
   async manifest(target: string | undefined, signal?: AbortSignal): Promise<RawManifest> {
     if (target !== undefined && isDigest(target)) return this.byDigest(target, undefined, signal);
-    const found = this.images.filter(
-      ({ names }) => target === undefined || names.some((name) => isNamed(name, target)),
-    );
+    const found =
+      target === undefined
+        ? await this.ownImages(signal)
+        : this.images.filter(({ names }) => names.some((name) => isNamed(name, target)));
     const digests = new Set(found.map(({ descriptor }) => descriptor.digest));
     const [image] = found;
     if (image !== undefined && digests.size === 1)
@@ -69,6 +73,24 @@ export class ArchiveSource implements ImageSource {
         ? `${this.name} holds ${digests.size === 0 ? 'no image' : `several images: say which one (${all})`}`
         : `${this.name} holds ${found.length === 0 ? 'no' : 'several'} ${target}: it has ${all === '' ? 'no image' : all}`,
     );
+  }
+
+  /** Those that refer to no other one of the archive: signatures and SBOMs come along with their image. */
+  private async ownImages(signal: AbortSignal | undefined): Promise<readonly ArchivedImage[]> {
+    if (this.images.length < 2) return this.images;
+    const digests = new Set(this.images.map(({ descriptor }) => descriptor.digest));
+    const own: ArchivedImage[] = [];
+    for (const one of this.images) {
+      const { digest, mediaType } = one.descriptor;
+      if (one.names.some((name) => OF_ANOTHER.test(name))) continue;
+      const raw = isManifestType(mediaType)
+        ? await this.byDigest(digest, mediaType, signal)
+        : undefined;
+      const subject =
+        raw === undefined ? undefined : parseManifest(raw, `${this.name}@${digest}`).subject;
+      if (subject === undefined || !digests.has(subject.digest)) own.push(one);
+    }
+    return own;
   }
 
   async tagged(tag: string, signal?: AbortSignal): Promise<RawManifest | undefined> {
