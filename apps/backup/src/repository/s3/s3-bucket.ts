@@ -27,7 +27,7 @@ export interface S3Upload {
 
 const MIB = 1024 * 1024;
 /** Parts of one upload that are under way at the same time: each is held in memory. */
-const PARTS_AT_ONCE = 3;
+const PARTS_AT_ONCE = 2;
 /** Milliseconds for which keys are used before they are looked up again; the client does so five minutes before. */
 const KEYS_MS = 6 * 60_000;
 /** Times that one object's reading is taken up again without a byte of it having come. */
