@@ -167,7 +167,7 @@ export class CatalogueService implements OnApplicationBootstrap {
 }
 
 function summaryOf(manifest: StoredManifest): ManifestSummary {
-  const { source, archive, quiesced } = manifest;
+  const { source, archive, quiesced, sealed } = manifest;
   return {
     version: manifest.version,
     digest: manifest.digest,
@@ -179,6 +179,7 @@ function summaryOf(manifest: StoredManifest): ManifestSummary {
     paths: source.paths,
     archive: { file: archive.file, format: archive.format, tools: archive.tools },
     counts: { ...(manifest.counts ?? countTypes(manifest.entries ?? [])) },
+    ...(sealed === undefined ? {} : { encryptedTo: sealed.recipients }),
     ...(source.image === undefined ? {} : { image: source.image }),
     ...(source.mounts === undefined ? {} : { mounts: source.mounts }),
     ...(quiesced === undefined ? {} : { quiesced }),

@@ -66,7 +66,11 @@ describe.each([
     expect(await catalogue.list({ upgrade, limit: 10 })).toMatchObject([
       { present: true, location: scene.location, archiveSha256: made.archiveSha256 },
     ]);
-    expect((await catalogue.get(key)).manifest).toMatchObject({ version: isEncrypted ? 3 : 2 });
+    const { manifest } = await catalogue.get(key);
+    expect(manifest?.version).toBe(isEncrypted ? 3 : 2);
+    expect(manifest?.encryptedTo).toEqual(
+      isEncrypted ? [await identityToRecipient(identity)] : undefined,
+    );
     await stage.verifying.begin(key);
     await expect
       .poll(async () => (await catalogue.list({ upgrade, limit: 1 }))[0]?.verification?.state)

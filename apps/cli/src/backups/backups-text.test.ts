@@ -48,6 +48,17 @@ test('a dry run says that nothing was deleted, why each may go or stays, and tha
   );
 });
 
+test('what is shown of an encrypted one says whose keys open it', () => {
+  const manifest: BackupView['manifest'] = {
+    ...{ version: 3, digest: 'sha256:1', stepId: 'h1', token: 1, target: 'one', container: 'web' },
+    ...{ containerId: 'c', paths: ['/data'], counts: { file: 1 } },
+    archive: { file: 'data.tar.zst.age', format: 'tar.zst', tools: {} },
+    encryptedTo: ['age1abc', 'age1def'],
+  };
+  const view: BackupView = { ...backup, present: true, manifest };
+  expect(described(view)).toContain('encrypted to   age1abc, age1def\n');
+});
+
 test('what is shown of one names its problem first of all that may be missing', () => {
   const view: BackupView = { ...backup, present: true, problem: 'manifest.json is not JSON' };
   expect(described(view)).toContain('problem        manifest.json is not JSON\n');

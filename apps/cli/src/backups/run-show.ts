@@ -46,6 +46,7 @@ export function described(view: BackupView): string {
     ['restored', view.restoredAt],
     ['data', `${view.files} files, ${bytes(view.bytes)}${countsText(manifest?.counts)}`],
     ['archive', `${bytes(view.archiveBytes)}, ${view.archiveSha256}`],
+    ['encrypted to', manifest?.encryptedTo?.join(', ')],
     ['made with', manifest && Object.values(manifest.archive.tools).join('; ')],
     ['container', manifest && `${manifest.container} on ${manifest.target}`],
     ['paths', manifest?.paths.join(', ')],

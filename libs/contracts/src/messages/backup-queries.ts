@@ -81,6 +81,8 @@ const manifestSummary = z.object({
     format: z.string(),
     tools: z.record(z.string(), z.string()),
   }),
+  /** Public keys of whoever can open archive and entries; left out: they are not encrypted. */
+  encryptedTo: z.array(z.string()).optional(),
   /** Entries by their type. */
   counts: z.record(z.string(), z.number().int()),
   image: z
