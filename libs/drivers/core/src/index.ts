@@ -1,3 +1,7 @@
+export { CommandVerdict, type CommandResult } from './check-command.js';
+export { LogPatterns } from './check-log.js';
+export { failure, seen, type Look, type Seen } from './check-look.js';
+export { httpLook, tcpLook } from './check-network.js';
 export type {
   CheckDriver,
   DataDisk,
@@ -19,4 +23,11 @@ export type {
 export { DriverRegistry } from './driver-registry.js';
 export { SecretStore, type SecretSources } from './secrets.js';
 export type { StepContext, TransferState } from './step-context.js';
+export {
+  AWAY_MS,
+  despiteRestarts,
+  isAway,
+  isWaitedFor,
+  type ReachedTarget,
+} from './target-return.js';
 export { transferMeter } from './transfer-meter.js';

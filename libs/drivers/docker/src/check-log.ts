@@ -1,18 +1,13 @@
 import type { Check } from '#contracts';
-import { failure, seen, type Seen } from './check-look.js';
+import { LogPatterns, type Seen } from '#drivers/core';
 import { logLines } from './container-log.js';
 import { nameOf, type ContainerInfo, type Engine } from './engine.js';
 
 type LogCheck = Extract<Check, { type: 'log' }>;
 
-/** Most of a line that is matched, in characters: patterns come from documents. */
-const LINE_LIMIT = 10_000;
-
 /** Patterns in the log since the container's present start; lines that were read once are not read again. */
 export class LogLook {
-  private readonly wanted: readonly RegExp[];
-  private readonly fatal: readonly RegExp[];
-  private missing = new Set<RegExp>();
+  private readonly patterns: LogPatterns;
   private start = '';
   private since = '';
 
@@ -20,8 +15,7 @@ export class LogLook {
     private readonly engine: Engine,
     check: LogCheck,
   ) {
-    this.wanted = check.patterns.map((pattern) => new RegExp(pattern));
-    this.fatal = check.failPatterns.map((pattern) => new RegExp(pattern));
+    this.patterns = new LogPatterns(check);
   }
 
   async look(container: ContainerInfo, signal: AbortSignal): Promise<Seen> {
@@ -29,7 +23,7 @@ export class LogLook {
     if (start !== this.start) {
       this.start = start;
       this.since = beginning(container);
-      this.missing = new Set(this.wanted);
+      this.patterns.beginAnew();
     }
     const lines = await logLines(this.engine, container, {
       since: this.since,
@@ -37,24 +31,13 @@ export class LogLook {
       signal,
     });
     for (const line of lines) this.take(container, line);
-    const missing = [...this.missing].map(({ source }) => source);
-    return missing.length === 0
-      ? seen(true, `found in the log: ${this.wanted.map(({ source }) => source).join(', ')}`)
-      : seen(false, `not in the log yet: ${missing.join(', ')}`);
+    return this.patterns.seen;
   }
 
   private take(container: ContainerInfo, line: string): void {
     const gap = line.indexOf(' ');
     const time = line.slice(0, gap);
-    const text = line.slice(gap + 1, gap + 1 + LINE_LIMIT);
-    const fatal = this.fatal.find((pattern) => pattern.test(text));
-    if (fatal !== undefined) {
-      throw failure(
-        `the log of ${nameOf(container)} says what must not be said (${fatal.source}): ${text.slice(0, 500)}`,
-        { container: nameOf(container), pattern: fatal.source, line: text.slice(0, 1000) },
-      );
-    }
-    for (const pattern of this.missing) if (pattern.test(text)) this.missing.delete(pattern);
+    this.patterns.take(nameOf(container), line.slice(gap + 1));
     // read again from this moment on: the engine takes it as "not before"
     if (time !== '') this.since = seconds(time);
   }

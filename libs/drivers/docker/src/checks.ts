@@ -1,14 +1,22 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ActionInput, ActionOutput, Check } from '#contracts';
-import type { StepContext } from '#drivers/core';
+import {
+  AWAY_MS,
+  failure,
+  httpLook,
+  isAway,
+  isWaitedFor,
+  seen,
+  tcpLook,
+  type Look,
+  type Seen,
+  type StepContext,
+} from '#drivers/core';
 import { assertNever, LiftlockError } from '#kernel';
 import { commandLook } from './check-command.js';
-import { httpLook, tcpLook } from './check-network.js';
 import { LogLook } from './check-log.js';
-import { failure, seen, type Look, type Seen } from './check-look.js';
 import { isLive, nameOf, type ContainerInfo, type Engine } from './engine.js';
 import { endedWithEngine } from './engine-crash.js';
-import { AWAY_MS, isAway, isWaitedFor } from './engine-return.js';
 import { abortedBy } from './errors.js';
 import { healthOf } from './observe.js';
 import { exitedError } from './start.js';
@@ -98,7 +106,7 @@ async function lookOnce(
   engine: Engine,
   context: StepContext,
   input: Input,
-  look: Look,
+  look: Look<ContainerInfo>,
   leftMs: number,
 ): Promise<LookResult> {
   const timeout = AbortSignal.timeout(Math.ceil(Math.min(leftMs, LOOK_MS)));
@@ -158,7 +166,7 @@ async function notYet(
   return undefined;
 }
 
-function lookOf(engine: Engine, wanted: Check): Look {
+function lookOf(engine: Engine, wanted: Check): Look<ContainerInfo> {
   switch (wanted.type) {
     case 'http':
       return httpLook(wanted);

@@ -1,12 +1,13 @@
 import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import type {
-  DataDriver,
-  DataEntry,
-  DataOrigin,
-  DataSource,
-  DataSpace,
-  StepContext,
+import {
+  despiteRestarts,
+  type DataDriver,
+  type DataEntry,
+  type DataOrigin,
+  type DataSource,
+  type DataSpace,
+  type StepContext,
 } from '#drivers/core';
 import { LiftlockError } from '#kernel';
 import { isAsLeft } from './data-as-left.js';
@@ -27,7 +28,6 @@ import { usersOf } from './data-users.js';
 import { nameOf, type ContainerInfo, type Engine, type Engines } from './engine.js';
 import { fileMarks } from './file-marks.js';
 import { ListThenWords } from './frames.js';
-import { despiteRestarts } from './engine-return.js';
 import type { HelperImages } from './helper-image.js';
 import type { HelperTools } from './helper-tools.js';
 import { LABELS } from './labels.js';

@@ -1,19 +1,19 @@
-import type {
-  CheckDriver,
-  DataDriver,
-  Driver,
-  FileDriver,
-  HookDriver,
-  ImageDriver,
-  InstanceDriver,
-  SecretStore,
-  StepContext,
+import {
+  despiteRestarts,
+  type CheckDriver,
+  type DataDriver,
+  type Driver,
+  type FileDriver,
+  type HookDriver,
+  type ImageDriver,
+  type InstanceDriver,
+  type SecretStore,
+  type StepContext,
 } from '#drivers/core';
 import { assertUnchanged } from './assert-unchanged.js';
 import { check } from './checks.js';
 import { DockerData } from './data.js';
 import { Engines, type Engine } from './engine.js';
-import { despiteRestarts } from './engine-return.js';
 import { DockerFiles } from './files.js';
 import { HookEdits } from './hook-edit.js';
 import { runHookCommand } from './hook-command.js';

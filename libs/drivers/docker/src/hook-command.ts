@@ -1,9 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ActionInput, ActionOutput } from '#contracts';
-import type { StepContext } from '#drivers/core';
+import { despiteRestarts, type StepContext } from '#drivers/core';
 import { LiftlockError } from '#kernel';
 import type { ContainerInfo, Engine } from './engine.js';
-import { despiteRestarts } from './engine-return.js';
 import { statusOf } from './errors.js';
 import { execute } from './exec.js';
 import { environmentOf, hookInstance, keepWords } from './hook-instance.js';

@@ -1,5 +1,4 @@
 import { LiftlockError } from '#kernel';
-import type { ContainerInfo } from './engine.js';
 
 /** What one look saw. */
 export interface Seen {
@@ -7,8 +6,8 @@ export interface Seen {
   readonly detail: string;
 }
 
-/** One look at a container that runs the right image. @throws LiftlockError when no later look can pass. */
-export type Look = (container: ContainerInfo, signal: AbortSignal) => Promise<Seen>;
+/** One look at an instance that runs the right image. @throws LiftlockError when no later look can pass. */
+export type Look<Instance> = (instance: Instance, signal: AbortSignal) => Promise<Seen>;
 
 export function seen(passed: boolean, detail: string): Seen {
   return { passed, detail };

@@ -10,10 +10,10 @@ type TcpCheck = Extract<Check, { type: 'tcp' }>;
 /** Most of a body that is looked at, in bytes. */
 const BODY_LIMIT = 1024 * 1024;
 
-/** A request from this machine; on a connection of its own, since one to the old container may still be open. */
-export function httpLook(wanted: HttpCheck): Look {
+/** A request from this machine; on a connection of its own, since one to the old instance may still be open. */
+export function httpLook(wanted: HttpCheck): Look<unknown> {
   const pattern = wanted.body === undefined ? undefined : new RegExp(wanted.body, 'm');
-  return async (_container, signal) => {
+  return async (_instance, signal) => {
     const { status, body } = await get(wanted.url, signal);
     if (status !== wanted.status)
       return seen(false, `${wanted.url} answered ${status}, not ${wanted.status}`);
@@ -49,9 +49,9 @@ async function bodyOf(response: IncomingMessage): Promise<string> {
 }
 
 /** Something accepts connections there, seen from this machine. */
-export function tcpLook(wanted: TcpCheck): Look {
+export function tcpLook(wanted: TcpCheck): Look<unknown> {
   const address = `${wanted.host}:${wanted.port}`;
-  return (_container, signal) =>
+  return (_instance, signal) =>
     new Promise((resolve, reject) => {
       const socket = connect({ host: wanted.host, port: wanted.port, signal });
       socket.once('connect', () => {

@@ -1,0 +1,149 @@
+import { KubeConfig } from '@kubernetes/client-node';
+import type { Credentials } from '#contracts';
+import type { SecretStore } from '#drivers/core';
+import { LiftlockError } from '#kernel';
+import type { ClusterName } from './cluster-name.js';
+
+/** A cluster, and with what it is reached. */
+export interface ClusterPlace extends ClusterName {
+  readonly credentials?: Credentials | undefined;
+}
+
+/** All that a connection to an API server needs. */
+export interface Access {
+  /** `https://host:port`, and a path where the server has one. */
+  readonly server: string;
+  readonly tls: {
+    readonly ca?: string;
+    readonly cert?: string;
+    readonly key?: string;
+    readonly servername?: string;
+  };
+  /** Of an HTTP proxy on the way. */
+  readonly proxy?: string;
+  readonly token?: string;
+  /** The same, for what the client does by itself. */
+  readonly config: KubeConfig;
+}
+
+/** What the secrets of a place stand for at this moment: tokens expire, and are replaced. */
+export type Material = Readonly<Partial<Record<keyof Credentials, string>>>;
+
+/** @throws LiftlockError `misconfigured` naming a secret that this service does not know. */
+export async function readMaterial(
+  { credentials = {} }: ClusterPlace,
+  secrets: SecretStore,
+): Promise<Material> {
+  const read = Object.entries(credentials).map(
+    async ([name, reference]) => [name, await secrets.get(reference)] as const,
+  );
+  return Object.fromEntries(await Promise.all(read));
+}
+
+/** @throws LiftlockError `misconfigured` for what cannot be used, without a word of what it holds. */
+export function accessBy(place: ClusterPlace, material: Material): Access {
+  const context = /^kubeconfig:\/\/(.+)$/.exec(place.endpoint)?.[1];
+  const config =
+    context === undefined
+      ? configOf(place, material)
+      : contextOf(place, decodeURIComponent(context), material);
+  const cluster = config.getCurrentCluster();
+  const user = config.getCurrentUser();
+  if (cluster === null || user === null)
+    throw unusable(place, 'its context names a cluster or a user that is not in it');
+  const { server, caData, tlsServerName, proxyUrl } = cluster;
+  const { certData, keyData, token } = user;
+  return {
+    server: server.replace(/\/+$/, ''),
+    tls: {
+      ...textOf('ca', caData),
+      ...textOf('cert', certData),
+      ...textOf('key', keyData),
+      ...(tlsServerName === undefined ? {} : { servername: tlsServerName }),
+    },
+    ...(proxyUrl === undefined ? {} : { proxy: proxyUrl }),
+    ...(token === undefined ? {} : { token: token.trim() }),
+    config,
+  };
+}
+
+function configOf({ name, endpoint }: ClusterPlace, material: Material): KubeConfig {
+  const config = new KubeConfig();
+  config.loadFromOptions({
+    clusters: [
+      { name, server: endpoint, skipTLSVerify: false, ...encoded('caData', material.ca) },
+    ],
+    users: [
+      {
+        name,
+        ...(material.token === undefined ? {} : { token: material.token.trim() }),
+        ...encoded('certData', material.certificate),
+        ...encoded('keyData', material.key),
+      },
+    ],
+    contexts: [{ name, cluster: name, user: name }],
+    currentContext: name,
+  });
+  return config;
+}
+
+function contextOf(place: ClusterPlace, context: string, { kubeconfig }: Material): KubeConfig {
+  const config = new KubeConfig();
+  try {
+    config.loadFromString(kubeconfig ?? '');
+  } catch {
+    // the parser's own words repeat what is there
+    throw unusable(place, 'it is no kubeconfig');
+  }
+  const contexts = config.getContexts().map(({ name }) => name);
+  if (!contexts.includes(context))
+    throw unusable(place, `it has no context ${context}, but: ${contexts.join(', ') || 'none'}`);
+  config.setCurrentContext(context);
+  const problem = problemOf(config);
+  if (problem !== undefined) throw unusable(place, problem);
+  return config;
+}
+
+/** What a kubeconfig may say, and we do not do: it would run programs here, read files that are elsewhere, or trust anybody. */
+function problemOf(config: KubeConfig): string | undefined {
+  const cluster = config.getCurrentCluster();
+  const user = config.getCurrentUser();
+  if (cluster === null || user === null) return undefined;
+  const files = [cluster.caFile, user.certFile, user.keyFile].filter((file) => file !== undefined);
+  if (files.length > 0)
+    return `it names files (${files.join(', ')}): write them into it, with kubectl config view --flatten --raw`;
+  if (!cluster.server.startsWith('https://'))
+    return `the server of its cluster ${cluster.name} is not https://`;
+  if (cluster.skipTLSVerify)
+    return `its cluster ${cluster.name} says insecure-skip-tls-verify: give it certificate-authority-data`;
+  if (user.exec !== undefined && user.exec !== null)
+    return `its user ${user.name} has an exec plugin (${(user.exec as { command?: string }).command ?? 'exec'}): no program is run for it; give it the token of a service account, or a certificate`;
+  if (user.authProvider !== undefined && user.authProvider !== null)
+    return `its user ${user.name} has an auth-provider (${(user.authProvider as { name?: string }).name ?? 'auth-provider'}): give it the token of a service account, or a certificate`;
+  if (user.username !== undefined)
+    return `its user ${user.name} has a user name and password, which no API server takes any more`;
+  if (user.impersonateUser !== undefined) return `its user ${user.name} impersonates another`;
+  if (cluster.proxyUrl !== undefined && !/^https?:/.test(cluster.proxyUrl))
+    return `the proxy-url of its cluster ${cluster.name} is neither http:// nor https://`;
+  return undefined;
+}
+
+function unusable({ name, endpoint, credentials }: ClusterPlace, why: string): LiftlockError {
+  const reference = credentials?.kubeconfig;
+  const what = reference === undefined ? '' : ` by the kubeconfig ${reference}`;
+  return new LiftlockError(
+    'misconfigured',
+    `target ${name} (${endpoint}) cannot be reached${what}: ${why}`,
+    { details: { target: name, endpoint } },
+  );
+}
+
+function encoded<K extends string>(key: K, pem: string | undefined): { readonly [k in K]?: string } {
+  if (pem === undefined) return {};
+  return { [key]: Buffer.from(pem).toString('base64') } as { readonly [k in K]: string };
+}
+
+function textOf<K extends string>(key: K, data: string | undefined): { readonly [k in K]?: string } {
+  if (data === undefined) return {};
+  return { [key]: Buffer.from(data, 'base64').toString('utf8') } as { readonly [k in K]: string };
+}

@@ -1,0 +1,5 @@
+/** How messages name a cluster. */
+export interface ClusterName {
+  readonly name: string;
+  readonly endpoint: string;
+}

@@ -1,0 +1,108 @@
+import type { Observation } from '#contracts';
+import type { ObserveQuery } from '#drivers/core';
+import { LiftlockError } from '#kernel';
+import type { Cluster } from './cluster.js';
+import { digestIn, runningImages } from './image-ids.js';
+import { ClusterLook } from './cluster-look.js';
+import { containerIn, parseInstance, type InstanceName } from './instance.js';
+import { mountsOf } from './mounts.js';
+import type { PodContainer, Workload } from './objects.js';
+import { isObserved, type OwnPod } from './own-pods.js';
+import { ownerOf } from './owner.js';
+import { isEnding, isReady } from './pod-state.js';
+import { rolloutOf } from './rollout.js';
+import { isStopped } from './scale.js';
+
+type ObservedContainer = Observation['containers'][number];
+
+export async function observe(
+  cluster: Cluster,
+  query: ObserveQuery,
+  signal: AbortSignal,
+): Promise<Observation> {
+  const { gitVersion } = await cluster.json<{ gitVersion: string }>(
+    'asking the API server for its version',
+    { path: '/version' },
+    signal,
+  );
+  const look = new ClusterLook(cluster, signal);
+  return {
+    target: query.target.name,
+    engine: { name: 'kubernetes', version: gitVersion },
+    containers: await Promise.all(
+      query.containers.map((container) => observeContainer(cluster, look, container)),
+    ),
+    // nodes pull what they need: the registry alone can tell
+    images: query.images.map(({ reference }) => ({ reference, present: false, repoDigests: [] })),
+  };
+}
+
+async function observeContainer(
+  cluster: Cluster,
+  look: ClusterLook,
+  container: string,
+): Promise<ObservedContainer> {
+  const instance = parseInstance(container);
+  const found = await look.workload(instance);
+  if (found === undefined) return absent(container);
+  let template: PodContainer;
+  try {
+    template = containerIn(cluster, instance, found.spec.template);
+  } catch (error) {
+    return { ...absent(container), found: true, problems: [LiftlockError.from(error).message] };
+  }
+  const pods = await look.podsOf(instance, found);
+  const current = pods.flatMap(({ pod }) => (isEnding(pod) ? [] : [pod]));
+  const images = runningImages(current, template.name);
+  const pinned = digestIn(template.image) === undefined ? [] : [template.image];
+  const rollout = rolloutOf(instance, found, pods);
+  const owner = ownerOf(found);
+  const [imageId] = images.flatMap(({ id }) => id ?? []);
+  return {
+    container,
+    found: true,
+    containerId: found.metadata.uid,
+    ...(imageId === undefined ? {} : { imageId }),
+    imageReference: template.image,
+    repoDigests: [...new Set([...pinned, ...images.flatMap(({ digest }) => digest ?? [])])],
+    running: !isStopped({ instance }, found) && current.some(isReady),
+    state: rollout.detail,
+    health: rollout.wanted === 0 ? 'none' : rollout.isComplete ? 'healthy' : 'starting',
+    ...(owner === undefined ? {} : { owner }),
+    mounts: mountsOf(instance, found.spec.template, template),
+    ports: [],
+    problems: problemsOf(instance, found, pods),
+    warnings: [],
+  };
+}
+
+function absent(container: string): ObservedContainer {
+  return {
+    ...{ container, found: false, repoDigests: [], running: false, health: 'none' },
+    ...{ mounts: [], ports: [], problems: [], warnings: [] },
+  };
+}
+
+/** Why it cannot be upgraded as it is. */
+function problemsOf(
+  instance: InstanceName,
+  workload: Workload,
+  pods: readonly OwnPod[],
+): string[] {
+  const { spec, metadata } = workload;
+  const problems: string[] = [];
+  if (spec.paused === true)
+    problems.push(
+      `its rollouts are paused: kubectl rollout resume ${instance.kind}/${instance.name} -n ${instance.namespace}`,
+    );
+  if (metadata.deletionTimestamp !== undefined) problems.push('it is being deleted');
+  // one whose pods are merely not ready stands still: what keeps it so may be what the upgrade mends
+  if (isObserved(workload) && pods.every(({ isNew }) => isNew)) return problems;
+  const { detail } = rolloutOf(instance, workload, pods);
+  problems.push(
+    isStopped({ instance }, workload)
+      ? 'it is being stopped: wait until its pods have ended'
+      : `a rollout of it is under way (${detail}): wait until it has ended, or take it back with kubectl rollout undo`,
+  );
+  return problems;
+}
