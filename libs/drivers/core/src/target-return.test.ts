@@ -5,8 +5,10 @@ import { despiteRestarts } from './target-return.js';
 
 const context = { signal: new AbortController().signal, log: () => undefined, token: 1 };
 const gone = () => new LiftlockError('target_unreachable', 'the target is away');
-const targetThat = (ping: () => void, wasReached = true) =>
-  ({ wasReached, ping: async () => ping() });
+const targetThat = (ping: () => void, wasReached = true) => ({
+  wasReached,
+  ping: async () => ping(),
+});
 
 it('a target is waited for however long it was worked with before it went away', async () => {
   const awayMs = 50;

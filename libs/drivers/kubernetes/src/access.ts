@@ -1,5 +1,10 @@
 import { KubeConfig } from '@kubernetes/client-node';
-import type { Credentials } from '#contracts';
+import {
+  kubernetesEndpointIssues,
+  parseKubernetesEndpoint,
+  type Credentials,
+  type KubernetesEndpoint,
+} from '#contracts';
 import type { SecretStore } from '#drivers/core';
 import { LiftlockError } from '#kernel';
 import type { ClusterName } from './cluster-name.js';
@@ -42,11 +47,11 @@ export async function readMaterial(
 
 /** @throws LiftlockError `misconfigured` for what cannot be used, without a word of what it holds. */
 export function accessBy(place: ClusterPlace, material: Material): Access {
-  const context = /^kubeconfig:\/\/(.+)$/.exec(place.endpoint)?.[1];
+  const endpoint = usable(place);
   const config =
-    context === undefined
-      ? configOf(place, material)
-      : contextOf(place, decodeURIComponent(context), material);
+    endpoint.kind === 'server'
+      ? configOf(place, endpoint.url, material)
+      : contextOf(place, endpoint.context, material);
   const cluster = config.getCurrentCluster();
   const user = config.getCurrentUser();
   if (cluster === null || user === null)
@@ -67,12 +72,18 @@ export function accessBy(place: ClusterPlace, material: Material): Access {
   };
 }
 
-function configOf({ name, endpoint }: ClusterPlace, material: Material): KubeConfig {
+/** Documents from before these rules may be in a stored plan. */
+function usable(place: ClusterPlace): KubernetesEndpoint {
+  const parsed = parseKubernetesEndpoint(place.endpoint);
+  const issues = kubernetesEndpointIssues(place.endpoint, place.credentials);
+  if (parsed !== undefined && issues.length === 0) return parsed;
+  throw unusable(place, issues.map(({ message }) => message).join('; '));
+}
+
+function configOf({ name }: ClusterPlace, server: string, material: Material): KubeConfig {
   const config = new KubeConfig();
   config.loadFromOptions({
-    clusters: [
-      { name, server: endpoint, skipTLSVerify: false, ...encoded('caData', material.ca) },
-    ],
+    clusters: [{ name, server, skipTLSVerify: false, ...encoded('caData', material.ca) }],
     users: [
       {
         name,
@@ -138,12 +149,18 @@ function unusable({ name, endpoint, credentials }: ClusterPlace, why: string): L
   );
 }
 
-function encoded<K extends string>(key: K, pem: string | undefined): { readonly [k in K]?: string } {
+function encoded<K extends string>(
+  key: K,
+  pem: string | undefined,
+): { readonly [k in K]?: string } {
   if (pem === undefined) return {};
   return { [key]: Buffer.from(pem).toString('base64') } as { readonly [k in K]: string };
 }
 
-function textOf<K extends string>(key: K, data: string | undefined): { readonly [k in K]?: string } {
+function textOf<K extends string>(
+  key: K,
+  data: string | undefined,
+): { readonly [k in K]?: string } {
   if (data === undefined) return {};
   return { [key]: Buffer.from(data, 'base64').toString('utf8') } as { readonly [k in K]: string };
 }

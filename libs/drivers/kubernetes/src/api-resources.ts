@@ -151,7 +151,5 @@ function resourceIn(
   kind: string,
 ): Resource | undefined {
   const found = resources.find((one) => one.kind === kind && !one.name.includes('/'));
-  return (
-    found && { group, version, kind, plural: found.name, namespaced: found.namespaced }
-  );
+  return found && { group, version, kind, plural: found.name, namespaced: found.namespaced };
 }

@@ -17,7 +17,7 @@ export class Attempt {
   ) {
     this.instance = parseInstance(container);
     this.changes = new Changes(cluster, context);
-    this.records = new Records(cluster, context, this.changes, this.instance);
+    this.records = new Records(cluster, context, this.changes);
   }
 
   get signal(): AbortSignal {

@@ -1,6 +1,6 @@
 import type { Check } from '#contracts';
-import { LogPatterns, seen, type Seen } from '#drivers/core';
-import type { CheckedInstance } from './checks.js';
+import { LogPatterns, type Seen } from '#drivers/core';
+import type { CheckedInstance } from './checked-instance.js';
 import type { Cluster } from './cluster.js';
 import { logLines } from './pod-log.js';
 import { isEnding, runOf } from './pod-state.js';
@@ -31,7 +31,7 @@ export class LogLook {
       this.runs = runs;
       this.since.clear();
       this.patterns.beginAnew();
-    } else if (performance.now() - this.lookedAt < EVERY_MS) return this.seen;
+    } else if (performance.now() - this.lookedAt < EVERY_MS) return this.patterns.seen;
     this.lookedAt = performance.now();
     for (const pod of present) {
       const { uid, name } = pod.metadata;
@@ -43,11 +43,6 @@ export class LogLook {
         this.since.set(uid, `${line.slice(0, 19)}Z`);
       }
     }
-    return this.seen;
-  }
-
-  private get seen(): Seen {
-    const { passed, detail } = this.patterns.seen;
-    return seen(passed, detail);
+    return this.patterns.seen;
   }
 }

@@ -15,12 +15,13 @@ import {
 import { assertNever, LiftlockError } from '#kernel';
 import { commandLook } from './check-command.js';
 import { LogLook } from './check-log.js';
+import type { CheckedInstance } from './checked-instance.js';
 import type { Cluster } from './cluster.js';
 import { eventsOf } from './cluster-events.js';
 import { abortedBy } from './errors.js';
 import { FailureWatch } from './failure-watch.js';
 import { digestIn, runningImages } from './image-ids.js';
-import { containerIn, instanceTitle, parseInstance, type InstanceName } from './instance.js';
+import { containerIn, instanceTitle, parseInstance } from './instance.js';
 import type { Workload } from './objects.js';
 import { lastLines } from './pod-log.js';
 import { isEnding, isReady, runOf, runs } from './pod-state.js';
@@ -34,15 +35,6 @@ const LOOK_MS = 10_000;
 const LEAST_LOOK_MS = 2_000;
 
 type Input = ActionInput<'instance.check'>;
-
-/** What a look is given: an instance that runs the right image. */
-export interface CheckedInstance {
-  readonly instance: InstanceName;
-  readonly workload: Workload;
-  /** Name of the container that is upgraded. */
-  readonly container: string;
-  readonly pods: readonly OwnPod[];
-}
 
 /**
  * Looks until the check passes, and has gone on passing for its stable time; it fails at once where a pod cannot run. At the deadline it looks
@@ -223,7 +215,8 @@ class Checking {
     const { signal } = this.context;
     const { type } = this.input.check;
     try {
-      if (type === 'health' || type === 'running') await this.watched.nextChange(milliseconds, signal);
+      if (type === 'health' || type === 'running')
+        await this.watched.nextChange(milliseconds, signal);
       else await delay(Math.max(0, milliseconds), undefined, { signal });
     } catch {
       throw abortedBy(signal, 'checking');

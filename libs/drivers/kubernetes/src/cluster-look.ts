@@ -41,6 +41,11 @@ export class ClusterLook {
     return ownPods(instance, workload, pods, { replicaSets, newestHash });
   }
 
+  /** Whether there is a ConfigMap of that name: none of what it holds is of interest. */
+  async isThere(at: { readonly namespace: string; readonly name: string }): Promise<boolean> {
+    return (await this.cluster.get(RESOURCES.configMaps, at, this.signal)) !== undefined;
+  }
+
   private all<T extends KubeObject>(resource: Resource, namespace: string): Promise<readonly T[]> {
     const key = `${namespace} ${resource.group}/${resource.plural}`;
     const known =

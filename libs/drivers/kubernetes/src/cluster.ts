@@ -248,7 +248,12 @@ export function titleOf(
 
 function agentOf(cluster: ClusterName, { tls, proxy }: Access): Dispatcher {
   try {
-    const options = { ...tls, timeout: CONNECT_MS, keepAlive: true, minVersion: 'TLSv1.2' as const };
+    const options = {
+      ...tls,
+      timeout: CONNECT_MS,
+      keepAlive: true,
+      minVersion: 'TLSv1.2' as const,
+    };
     if (proxy !== undefined) return new ProxyAgent({ uri: proxy, requestTls: options });
     return new Agent({ connect: options, connections: MOST_CONNECTIONS });
   } catch (error) {

@@ -53,7 +53,8 @@ export class FailureWatch {
       if (words !== undefined) this.pullWords.set(key, words);
       const message = words ?? trouble.message;
       const graceMs = isFinalPull(trouble.reason, message) ? 0 : trouble.graceMs;
-      if (this.hasLasted(key, graceMs)) throw await this.failed(pod, { ...trouble, message }, signal);
+      if (this.hasLasted(key, graceMs))
+        throw await this.failed(pod, { ...trouble, message }, signal);
       return;
     }
     if (!this.hasLasted(key, trouble.graceMs)) return;
@@ -176,7 +177,11 @@ export class FailureWatch {
     const what = pod === undefined ? title : `the pod ${pod} of ${title}`;
     const last = log?.at(-1);
     const said =
-      kind !== 'crash' ? '' : last === undefined ? ', and logged nothing' : `; it last logged: ${last}`;
+      kind !== 'crash'
+        ? ''
+        : last === undefined
+          ? ', and logged nothing'
+          : `; it last logged: ${last}`;
     return new LiftlockError(
       code,
       `${what} on ${this.cluster.name} cannot run: ${reason}: ${message}${said}${wayOut(kind, reason, details.image)}`,

@@ -141,7 +141,11 @@ export class Followed<T extends KubeObject> {
 
   private take({ type, object }: WatchLine<T>): void {
     if (type === 'ERROR') {
-      const { code = 500, reason = '', message = 'the watch ended' } = object as unknown as {
+      const {
+        code = 500,
+        reason = '',
+        message = 'the watch ended',
+      } = object as unknown as {
         code?: number;
         reason?: string;
         message?: string;

@@ -1,28 +1,20 @@
-import { makerOf } from '#contracts';
+import { makerOf, parseWorkload, WORKLOAD_KINDS, type WorkloadPlace } from '#contracts';
 import { LiftlockError } from '#kernel';
 import { titleOf, type Cluster } from './cluster.js';
 import type { ClusterName } from './cluster-name.js';
 import type { PodContainer, PodTemplate, Workload } from './objects.js';
-import { isWorkloadKind, WORKLOADS, type Resource, type WorkloadKind } from './resources.js';
+import { WORKLOADS, type Resource } from './resources.js';
 
-/** A workload by its name, and of its pods the container that is upgraded. */
-export interface InstanceName {
-  readonly namespace: string;
-  readonly kind: WorkloadKind;
-  readonly name: string;
-  /** Default: the only one, else the one that has the workload's name. */
-  readonly container?: string;
-}
+export type InstanceName = WorkloadPlace;
 
-/** @param text `NAMESPACE/KIND/NAME` or `NAMESPACE/KIND/NAME/CONTAINER` @throws LiftlockError `invalid_step` */
+/** @param text as `workloadText` writes it @throws LiftlockError `invalid_step` */
 export function parseInstance(text: string): InstanceName {
-  const [namespace = '', kind = '', name = '', container, ...rest] = text.split('/');
-  if (!isWorkloadKind(kind) || namespace === '' || name === '' || rest.length > 0)
-    throw new LiftlockError(
-      'invalid_step',
-      `${text} is no workload: it must be NAMESPACE/KIND/NAME, and may end with /CONTAINER; the kind is one of ${Object.keys(WORKLOADS).join(', ')}`,
-    );
-  return { namespace, kind, name, ...(container === undefined ? {} : { container }) };
+  const place = parseWorkload(text);
+  if (place !== undefined && place.namespace !== '' && place.name !== '') return place;
+  throw new LiftlockError(
+    'invalid_step',
+    `${text} is no workload: it must be NAMESPACE/KIND/NAME, and may end with /CONTAINER; the kind is one of ${WORKLOAD_KINDS.join(', ')}`,
+  );
 }
 
 export function resourceOf({ kind }: InstanceName): Resource {
@@ -52,7 +44,11 @@ export async function plannedWorkload(
   const found = await findWorkload(cluster, instance, signal);
   const title = instanceTitle(instance);
   if (found === undefined)
-    throw drift(cluster, container, `there is no ${title} any more: create it again, or make a new plan`);
+    throw drift(
+      cluster,
+      container,
+      `there is no ${title} any more: create it again, or make a new plan`,
+    );
   assertSame(cluster, { container, containerId }, found);
   return found;
 }

@@ -16,7 +16,7 @@ export const STOPPED_BY = 'liftlock.dev/stopped-by';
 /** Who we are to those who look at an object's `managedFields`. */
 export const FIELD_MANAGER = 'liftlock';
 
-export type Role = 'kept' | 'held' | 'job' | 'object' | 'pull';
+export type Role = 'record' | 'job' | 'object' | 'pull';
 
 export function hashOf(...words: readonly string[]): string {
   return createHash('sha256').update(words.join('\n')).digest('hex').slice(0, 16);

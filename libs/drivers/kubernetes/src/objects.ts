@@ -198,7 +198,11 @@ export interface ClusterEvent extends KubeObject {
   readonly firstTimestamp?: string | null;
   readonly lastTimestamp?: string | null;
   readonly eventTime?: string | null;
-  readonly involvedObject: { readonly kind?: string; readonly name?: string; readonly uid?: string };
+  readonly involvedObject: {
+    readonly kind?: string;
+    readonly name?: string;
+    readonly uid?: string;
+  };
 }
 
 export interface ConfigMap extends KubeObject {
@@ -220,4 +224,12 @@ export interface Job extends KubeObject {
 export interface KubeList<T> {
   readonly metadata: { readonly resourceVersion: string; readonly continue?: string };
   readonly items: readonly T[];
+}
+
+export interface KubeNode extends KubeObject {
+  readonly spec: { readonly unschedulable?: boolean };
+  readonly status?: {
+    readonly conditions?: readonly Condition[];
+    readonly images?: ReadonlyArray<{ readonly names?: readonly string[] }>;
+  };
 }

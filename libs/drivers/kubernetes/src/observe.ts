@@ -1,15 +1,17 @@
-import type { Observation } from '#contracts';
+import { parseRecord, type Observation } from '#contracts';
 import type { ObserveQuery } from '#drivers/core';
 import { LiftlockError } from '#kernel';
 import type { Cluster } from './cluster.js';
 import { digestIn, runningImages } from './image-ids.js';
 import { ClusterLook } from './cluster-look.js';
 import { containerIn, parseInstance, type InstanceName } from './instance.js';
+import { statusOf } from './errors.js';
 import { mountsOf } from './mounts.js';
-import type { PodContainer, Workload } from './objects.js';
+import type { KubeNode, PodContainer, Workload } from './objects.js';
 import { isObserved, type OwnPod } from './own-pods.js';
 import { ownerOf } from './owner.js';
 import { isEnding, isReady } from './pod-state.js';
+import { RESOURCES } from './resources.js';
 import { rolloutOf } from './rollout.js';
 import { isStopped } from './scale.js';
 
@@ -29,6 +31,7 @@ export async function observe(
   return {
     target: query.target.name,
     engine: { name: 'kubernetes', version: gitVersion },
+    ...(await nodesOf(cluster, signal)),
     containers: await Promise.all(
       query.containers.map((container) => observeContainer(cluster, look, container)),
     ),
@@ -42,6 +45,8 @@ async function observeContainer(
   look: ClusterLook,
   container: string,
 ): Promise<ObservedContainer> {
+  const record = parseRecord(container);
+  if (record !== undefined) return { ...absent(container), found: await look.isThere(record) };
   const instance = parseInstance(container);
   const found = await look.workload(instance);
   if (found === undefined) return absent(container);
@@ -67,6 +72,7 @@ async function observeContainer(
     repoDigests: [...new Set([...pinned, ...images.flatMap(({ digest }) => digest ?? [])])],
     running: !isStopped({ instance }, found) && current.some(isReady),
     state: rollout.detail,
+    replicas: rollout.wanted,
     health: rollout.wanted === 0 ? 'none' : rollout.isComplete ? 'healthy' : 'starting',
     ...(owner === undefined ? {} : { owner }),
     mounts: mountsOf(instance, found.spec.template, template),
@@ -74,6 +80,25 @@ async function observeContainer(
     problems: problemsOf(instance, found, pods),
     warnings: [],
   };
+}
+
+/** Nodes are of the whole cluster: whoever sees but a namespace cannot tell. */
+async function nodesOf(
+  cluster: Cluster,
+  signal: AbortSignal,
+): Promise<{ readonly nodes?: number }> {
+  try {
+    const nodes = await cluster.list<KubeNode>(RESOURCES.nodes, {}, signal);
+    const ready = nodes.filter(
+      ({ spec, status }) =>
+        spec.unschedulable !== true &&
+        status?.conditions?.some((one) => one.type === 'Ready' && one.status === 'True'),
+    );
+    return { nodes: ready.length };
+  } catch (error) {
+    if (statusOf(error) === 403) return {};
+    throw error;
+  }
 }
 
 function absent(container: string): ObservedContainer {
@@ -84,11 +109,7 @@ function absent(container: string): ObservedContainer {
 }
 
 /** Why it cannot be upgraded as it is. */
-function problemsOf(
-  instance: InstanceName,
-  workload: Workload,
-  pods: readonly OwnPod[],
-): string[] {
+function problemsOf(instance: InstanceName, workload: Workload, pods: readonly OwnPod[]): string[] {
   const { spec, metadata } = workload;
   const problems: string[] = [];
   if (spec.paused === true)

@@ -13,7 +13,8 @@ const OWNERS: ReadonlyArray<{
   {
     who: 'flux',
     named: ({ labels }) =>
-      pair(labels, 'helm.toolkit.fluxcd.io') ?? pair(labels, 'kustomize.toolkit.fluxcd.io'),
+      pair(labels, 'HelmRelease', 'helm.toolkit.fluxcd.io') ??
+      pair(labels, 'Kustomization', 'kustomize.toolkit.fluxcd.io'),
   },
   {
     who: 'argocd',
@@ -22,7 +23,9 @@ const OWNERS: ReadonlyArray<{
       annotations['argocd.argoproj.io/tracking-id']?.split(':')[0] ??
       annotations['argocd.argoproj.io/instance'] ??
       labels['argocd.argoproj.io/instance'] ??
-      (Object.keys({ ...labels, ...annotations }).some((key) => key.startsWith('argocd.argoproj.io/'))
+      (Object.keys({ ...labels, ...annotations }).some((key) =>
+        key.startsWith('argocd.argoproj.io/'),
+      )
         ? labels['app.kubernetes.io/instance']
         : undefined),
   },
@@ -39,8 +42,8 @@ const OWNERS: ReadonlyArray<{
 ];
 
 /**
- * Who made an object and would undo what we do to it: `helm:<namespace>/<release>`, `argocd:<application>`, `flux:<namespace>/<name>`, or the
- * controller of a custom resource as `<kind>:<name>`.
+ * Who made an object and would undo what we do to it: `helm:<namespace>/<release>`, `argocd:<application>`,
+ * `flux:<kind>/<namespace>/<name>`, or `controller:<kind>.<group>/<name>` of what controls a custom resource.
  */
 export function ownerOf({ metadata }: KubeObject): string | undefined {
   const marks = { labels: metadata.labels ?? {}, annotations: metadata.annotations ?? {} };
@@ -49,11 +52,13 @@ export function ownerOf({ metadata }: KubeObject): string | undefined {
     if (name !== undefined) return `${who}:${name}`;
   }
   const controller = metadata.ownerReferences?.find((one) => one.controller === true);
-  return controller && `${controller.kind}:${controller.name}`;
+  if (controller === undefined) return undefined;
+  const [group] = controller.apiVersion.split('/').slice(0, -1);
+  return `controller:${[controller.kind, group].filter(Boolean).join('.')}/${controller.name}`;
 }
 
-function pair(labels: Marks['labels'], prefix: string): string | undefined {
+function pair(labels: Marks['labels'], kind: string, prefix: string): string | undefined {
   const [name, namespace] = [labels[`${prefix}/name`], labels[`${prefix}/namespace`]];
   if (name === undefined) return undefined;
-  return namespace === undefined ? name : `${namespace}/${name}`;
+  return [kind, ...(namespace === undefined ? [] : [namespace]), name].join('/');
 }

@@ -1,4 +1,5 @@
 import type { Pod } from './objects.js';
+import type { OwnPod } from './own-pods.js';
 
 export function isReady({ status, metadata }: Pod): boolean {
   return (
@@ -21,4 +22,12 @@ export function runs({ status }: Pod, container: string): boolean {
 export function runOf({ metadata, status }: Pod, container: string): string {
   const found = status?.containerStatuses?.find(({ name }) => name === container);
   return `${metadata.uid} ${found?.restartCount ?? 0} ${found?.state?.running?.startedAt ?? ''}`;
+}
+
+/** The pod that a command is run in: one that runs, of the present template and ready where there is one; of several the first by name. */
+export function podToUse(pods: readonly OwnPod[], container: string): Pod | undefined {
+  const rank = ({ pod, isNew }: OwnPod): number => (isNew ? 2 : 0) + (isReady(pod) ? 1 : 0);
+  return pods
+    .filter(({ pod }) => !isEnding(pod) && runs(pod, container))
+    .toSorted((one, other) => rank(other) - rank(one))[0]?.pod;
 }

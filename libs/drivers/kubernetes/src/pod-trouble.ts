@@ -18,7 +18,8 @@ export interface Trouble {
 const FINAL_PULL = /^(?:ErrImageNeverPull|InvalidImageName)$/;
 const FINAL_PULL_WORDS =
   /not found|manifest unknown|name unknown|does not exist|unauthorized|authentication required|denied|forbidden|no matching manifest/i;
-const PULL = /^(?:ErrImagePull|ImagePullBackOff|ImageInspectError|RegistryUnavailable|SignatureValidationFailed)$/;
+const PULL =
+  /^(?:ErrImagePull|ImagePullBackOff|ImageInspectError|RegistryUnavailable|SignatureValidationFailed)$/;
 /** An engine may answer so in passing: the name of a container that is just being removed, a Secret that its node has not seen yet. */
 const CREATE =
   /^(?:CreateContainerError|CreateContainerConfigError|RunContainerError|PreCreateHookError|PreStartHookError|PostStartHookError|StartError)$/;

@@ -3,11 +3,10 @@ import type { StepContext } from '#drivers/core';
 import { LiftlockError } from '#kernel';
 import { Attempt } from './attempt.js';
 import type { Cluster } from './cluster.js';
-import { containerIn, drift, instanceTitle, replicasOf } from './instance.js';
-import { managersOf } from './managers.js';
+import { containerIn, drift, instanceTitle } from './instance.js';
+import { lastWriter, managersOf } from './managers.js';
 import type { PodTemplate, Workload } from './objects.js';
-import type { Kept } from './records.js';
-import { isStopped, rewrite, started } from './scale.js';
+import { isStopped, keptOf, rewrite, started } from './scale.js';
 import { changedTemplate, differences, isSameContainer, withNodes } from './template.js';
 
 type Input = ActionInput<'instance.replace'>;
@@ -23,36 +22,30 @@ export async function replace(
 ): Promise<ActionOutput<'instance.replace'>> {
   const attempt = new Attempt(cluster, context, input);
   const { instance, records } = attempt;
-  const held = await records.held();
-  let kept = await records.kept(input.keptName);
+  const rolling = input.rolling === true;
+  let kept = await records.find(input.keptName);
   const { workload, written } = await rewrite(attempt, input, async (found) => {
-    assertReplaceable(attempt, found, held !== undefined);
-    kept ??= await records.keep(input.keptName, keptOf(attempt, found, held?.replicas));
-    const wanted = wantedTemplate(attempt, input, kept.template);
+    assertReplaceable(attempt, found, rolling);
+    kept ??= await records.keep(input.keptName, input.container, keptOf(attempt, found));
     const now = withNodes(found.spec.template);
-    const back = started(found, { replicas: held?.replicas });
-    const isStarted = !isStopped(attempt, found) || held === undefined || held.replicas === 0;
-    if (isSame(attempt, wanted, now)) return isStarted ? undefined : back;
+    const isDown = !rolling && isStopped(attempt, found);
+    const back = isDown ? started(found, kept) : found;
+    if (isSame(attempt, wantedTemplate(attempt, input, kept.template), now))
+      return isDown && kept.replicas !== 0 ? back : undefined;
     assertOld(attempt, kept.template, found);
-    const template = changedTemplate(now, containerIn(cluster, instance, now).name, changeOf(input));
+    if (!rolling && !isDown) throw runsAgain(attempt, found);
+    const { name } = containerIn(cluster, instance, now);
+    const template = changedTemplate(now, name, changeOf(input));
     return { ...back, spec: { ...back.spec, template } };
   });
   if (written)
     context.log(`${instanceTitle(instance)} is to run ${changeOf(input).image} from now on`);
-  await records.forgetHeld();
   return { containerId: workload.metadata.uid, found: written ? 'done_now' : 'done_before' };
 }
 
 /** By its digest where it is known: a tag may mean another image on each node. */
 function changeOf({ image, env, command }: Input) {
   return { image: image.digest ?? image.reference, env, command };
-}
-
-function keptOf(attempt: Attempt, found: Workload, heldReplicas: number | undefined): Kept {
-  return {
-    replicas: heldReplicas ?? replicasOf(found, attempt.instance),
-    template: withNodes(found.spec.template),
-  };
 }
 
 function wantedTemplate({ cluster, instance }: Attempt, input: Input, old: PodTemplate) {
@@ -82,16 +75,30 @@ function assertOld({ cluster, instance }: Attempt, old: PodTemplate, found: Work
   );
 }
 
+/** Its data, and what was done while it was down, allow no old pod beside what comes. */
+function runsAgain({ cluster, instance }: Attempt, found: Workload): LiftlockError {
+  const title = instanceTitle(instance);
+  return drift(
+    cluster,
+    title,
+    `${title} was stopped, and ${lastWriter(found)} has started it again: see that nothing does, scale it to 0, and try again`,
+  );
+}
+
 /** A rolling upgrade needs a controller that replaces pods by itself. */
-function assertReplaceable({ cluster, instance }: Attempt, found: Workload, isHeld: boolean): void {
+function assertReplaceable(
+  { cluster, instance }: Attempt,
+  found: Workload,
+  rolling: boolean,
+): void {
   const title = instanceTitle(instance);
   const { paused, updateStrategy } = found.spec;
   const why =
     paused === true
       ? 'its rollouts are paused: kubectl rollout resume, or set spec.paused to false'
-      : !isHeld && updateStrategy?.type === 'OnDelete'
+      : rolling && updateStrategy?.type === 'OnDelete'
         ? 'its updateStrategy is OnDelete, so that no pod is replaced by itself: give the component the strategy recreate'
-        : !isHeld && (updateStrategy?.rollingUpdate?.partition ?? 0) > 0
+        : rolling && (updateStrategy?.rollingUpdate?.partition ?? 0) > 0
           ? 'its updateStrategy has a partition, so that not all pods are replaced: set it to 0, or give the component the strategy recreate'
           : undefined;
   if (why === undefined) return;

@@ -1,3 +1,5 @@
+import type { WorkloadKind } from '#contracts';
+
 /** Where the API keeps objects of a kind. */
 export interface Resource {
   /** Empty for the core group. */
@@ -31,8 +33,7 @@ export const WORKLOADS = {
   Deployment: apps('Deployment', 'deployments'),
   StatefulSet: apps('StatefulSet', 'statefulsets'),
   DaemonSet: apps('DaemonSet', 'daemonsets'),
-} as const;
-export type WorkloadKind = keyof typeof WORKLOADS;
+} as const satisfies Record<WorkloadKind, Resource>;
 
 export function isWorkloadKind(kind: string): kind is WorkloadKind {
   return Object.hasOwn(WORKLOADS, kind);

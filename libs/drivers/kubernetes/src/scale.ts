@@ -1,8 +1,8 @@
-import { isConflict } from './errors.js';
 import type { Attempt } from './attempt.js';
+import { isConflict } from './errors.js';
 import { plannedWorkload, replicasOf, resourceOf, type PlannedInstance } from './instance.js';
 import type { Workload } from './objects.js';
-import type { Held } from './records.js';
+import type { Kept } from './records.js';
 import { runsNowhere, withNodes, withoutNodes } from './template.js';
 
 /** Whether no pod of it is wanted. */
@@ -12,24 +12,31 @@ export function isStopped(attempt: Pick<Attempt, 'instance'>, workload: Workload
     : replicasOf(workload, attempt.instance) === 0;
 }
 
-/** How many pods are wanted, and where they may run, as a stop leaves it. */
+/** No pod of it is wanted any more. */
 export function stopped(
   workload: Workload,
   { instance, context }: Pick<Attempt, 'instance' | 'context'>,
 ): Workload {
   const { spec } = workload;
-  if (instance.kind === 'DaemonSet')
-    return { ...workload, spec: { ...spec, template: withoutNodes(spec.template, context.upgrade) } };
-  return { ...workload, spec: { ...spec, replicas: 0 } };
+  if (instance.kind !== 'DaemonSet') return { ...workload, spec: { ...spec, replicas: 0 } };
+  return { ...workload, spec: { ...spec, template: withoutNodes(spec.template, context.upgrade) } };
 }
 
-/** As it was before it was stopped. */
-export function started(workload: Workload, { replicas }: Held): Workload {
+/** As many pods of it are wanted as before it was stopped. */
+export function started(workload: Workload, { replicas }: Pick<Kept, 'replicas'>): Workload {
   const { spec } = workload;
   const template = withNodes(spec.template);
   return {
     ...workload,
     spec: { ...spec, template, ...(replicas === undefined ? {} : { replicas }) },
+  };
+}
+
+/** How the workload is, for the record. */
+export function keptOf({ instance }: Pick<Attempt, 'instance'>, workload: Workload): Kept {
+  return {
+    replicas: replicasOf(workload, instance),
+    template: withNodes(workload.spec.template),
   };
 }
 

@@ -1,28 +1,36 @@
 import type { ActionInput, ActionOutput } from '#contracts';
 import type { StepContext } from '#drivers/core';
+import { LiftlockError } from '#kernel';
 import { Attempt } from './attempt.js';
 import type { Cluster } from './cluster.js';
-import { containerIn, instanceTitle, replicasOf } from './instance.js';
+import { containerIn, instanceTitle } from './instance.js';
 import { untilNoPods } from './pods-gone.js';
-import { isStopped, rewrite, stopped } from './scale.js';
+import { isStopped, keptOf, rewrite, stopped } from './scale.js';
 import { isSameContainer } from './template.js';
 
 type Output = ActionOutput<'instance.stop'>;
 
-/** Ends all pods of the instance; how many there were is written down before. */
+/** Ends all pods of the instance; how it was is written down before. */
 export async function stop(
   cluster: Cluster,
   context: StepContext,
   input: ActionInput<'instance.stop'>,
 ): Promise<Output> {
+  const { keptName, container } = input;
+  if (keptName === undefined)
+    throw new LiftlockError(
+      'invalid_step',
+      `nothing says where the record of ${container} is to be; make a new plan`,
+    );
   const attempt = new Attempt(cluster, context, input);
-  const before = await attempt.records.held();
+  const { records, instance } = attempt;
+  const before = await records.find(keptName);
   const { workload, written } = await rewrite(attempt, input, async (found) => {
     if (isStopped(attempt, found)) return undefined;
-    await attempt.records.hold({ replicas: replicasOf(found, attempt.instance) });
+    if (before === undefined) await records.keep(keptName, container, keptOf(attempt, found));
     return stopped(found, attempt);
   });
-  if (written) context.log(`${instanceTitle(attempt.instance)}: no pod is wanted any more`);
+  if (written) context.log(`${instanceTitle(instance)}: no pod of it is wanted any more`);
   await untilNoPods(attempt);
   const containerId = workload.metadata.uid;
   if (written) return { containerId, found: 'done_now' };
@@ -36,7 +44,7 @@ export async function stopNew(
   input: ActionInput<'instance.stop-new'>,
 ): Promise<Output> {
   const attempt = new Attempt(cluster, context, input);
-  const kept = await attempt.records.kept(input.keptName);
+  const kept = await attempt.records.find(input.keptName);
   if (kept === undefined) return { found: 'nothing_to_do' };
   const old = containerIn(cluster, attempt.instance, kept.template);
   const { workload, written } = await rewrite(attempt, input, (found) => {

@@ -26,7 +26,10 @@ export function changedTemplate(
   return { ...template, spec: { ...template.spec, containers } };
 }
 
-function changedContainer(one: PodContainer, { image, env, command }: TemplateChange): PodContainer {
+function changedContainer(
+  one: PodContainer,
+  { image, env, command }: TemplateChange,
+): PodContainer {
   const { env: before = [], command: commandBefore, args: argsBefore, ...rest } = one;
   const variables = changedEnvironment(before, env);
   const own = commandBefore !== undefined && command !== undefined;

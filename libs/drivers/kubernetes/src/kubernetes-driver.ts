@@ -1,0 +1,73 @@
+import {
+  despiteRestarts,
+  type CheckDriver,
+  type DataDriver,
+  type Driver,
+  type FileDriver,
+  type HookDriver,
+  type ImageDriver,
+  type InstanceDriver,
+  type SecretStore,
+  type StepContext,
+} from '#drivers/core';
+import { assertUnchanged } from './assert-unchanged.js';
+import { check } from './checks.js';
+import type { Cluster } from './cluster.js';
+import { Clusters } from './clusters.js';
+import { NO_DATA, NO_EDITS, NO_FILES } from './no-data.js';
+import { observe } from './observe.js';
+import { removeRecord } from './remove.js';
+import { replace } from './replace.js';
+import { restoreOld } from './restore-old.js';
+import { stop, stopNew } from './stop.js';
+
+/** Kubernetes clusters, each reached by its own endpoint. */
+export class KubernetesDriver implements Driver {
+  readonly name = 'kubernetes';
+  readonly instances: InstanceDriver;
+  readonly files: FileDriver = NO_FILES;
+  readonly hooks: HookDriver;
+  readonly images: ImageDriver;
+  readonly data: DataDriver = NO_DATA;
+  readonly checks: CheckDriver;
+  private readonly clusters: Clusters;
+
+  constructor(secrets: SecretStore) {
+    this.clusters = new Clusters(secrets);
+    const on =
+      <I, O>(act: (cluster: Cluster, context: StepContext, input: I) => Promise<O>) =>
+      (context: StepContext, input: I): Promise<O> =>
+        act(this.clusters.of(context.target), context, input);
+    const lasting =
+      <I, O>(act: (cluster: Cluster, context: StepContext, input: I) => Promise<O>) =>
+      (context: StepContext, input: I): Promise<O> => {
+        const cluster = this.clusters.of(context.target);
+        return despiteRestarts(cluster, context, () => act(cluster, context, input));
+      };
+    this.instances = {
+      observe: async (query, signal) => observe(this.clusters.of(query.target), query, signal),
+      stop: lasting(stop),
+      replace: lasting(replace),
+      stopNew: lasting(stopNew),
+      restoreOld: lasting(restoreOld),
+      removeNew: lasting(removeRecord),
+      removeOld: lasting(removeRecord),
+    };
+    void on;
+    this.images = { prepare: () => Promise.reject(new Error('not yet')) };
+    this.hooks = {
+      ...NO_EDITS,
+      command: () => Promise.reject(new Error('not yet')),
+      job: () => Promise.reject(new Error('not yet')),
+      removeJobs: () => Promise.reject(new Error('not yet')),
+      object: () => Promise.reject(new Error('not yet')),
+      objectBack: () => Promise.reject(new Error('not yet')),
+      forgetObjects: () => Promise.reject(new Error('not yet')),
+    };
+    this.checks = { assertUnchanged: lasting(assertUnchanged), check: lasting(check) };
+  }
+
+  async close(): Promise<void> {
+    this.clusters.close();
+  }
+}
