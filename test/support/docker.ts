@@ -1,5 +1,5 @@
-import { request } from 'node:http';
 import { inject } from 'vitest';
+import { askKeeper } from './ask-keeper.js';
 import './servers.setup.js';
 
 export interface TestEngine {
@@ -14,21 +14,5 @@ export interface TestEngine {
  * All files share it: use names of your own, and remove what you make.
  */
 export function startDocker(): Promise<TestEngine> {
-  const { engineSocket } = inject('servers');
-  return new Promise((resolve, reject) => {
-    const call = request(
-      { socketPath: engineSocket, method: 'POST', timeout: 120_000 },
-      (response) => {
-        let text = '';
-        response.on('data', (chunk: Buffer) => (text += chunk.toString('utf8')));
-        response.on('end', () => {
-          if (response.statusCode === 200) resolve(JSON.parse(text) as TestEngine);
-          else reject(new Error(text));
-        });
-      },
-    );
-    call.on('timeout', () => call.destroy(new Error('the Docker Engine did not start in time')));
-    call.on('error', reject);
-    call.end();
-  });
+  return askKeeper(inject('servers').engineSocket, 'the Docker Engine', 120_000);
 }

@@ -11,6 +11,7 @@ import {
   startRedis,
   type RunningServer,
 } from '#fleet';
+import { keepCluster } from './cluster-keeper.js';
 import { keepEngine } from './engine-keeper.js';
 
 /** What the global setup hands to the test files (plain data: it crosses processes). */
@@ -33,6 +34,8 @@ export interface SharedServers {
   readonly redis: { readonly url: string };
   /** Unix socket on which a test file asks for the Docker Engine. */
   readonly engineSocket: string;
+  /** Unix socket on which a test file asks for the Kubernetes cluster. */
+  readonly clusterSocket: string;
 }
 
 export const TEMPLATE = 'liftlock_template';
@@ -86,8 +89,10 @@ export async function startSharedServers(): Promise<StartedServers> {
   );
   const engineSocket = join(folder, 'engine.sock');
   const keeper = await keepEngine(engineSocket, join(folder, 'engine'));
+  const clusterSocket = join(folder, 'cluster.sock');
+  const clusterKeeper = await keepCluster(clusterSocket, join(folder, 'cluster'));
   const stop = async (): Promise<void> => {
-    await keeper.stop();
+    await Promise.all([keeper.stop(), clusterKeeper.stop()]);
     await Promise.all(running.map((server) => server.stop()));
     rmSync(folder, { recursive: true, force: true });
   };
@@ -104,6 +109,7 @@ export async function startSharedServers(): Promise<StartedServers> {
       nats: { url: nats.value.url, passwords: natsPasswords, admin },
       redis: { url: redis.value.url },
       engineSocket,
+      clusterSocket,
     },
     stop,
   };

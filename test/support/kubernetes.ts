@@ -1,0 +1,98 @@
+import { execFile } from 'node:child_process';
+import { inject } from 'vitest';
+import { systemIds } from '#kernel';
+import { askKeeper } from './ask-keeper.js';
+import type { TestClusterPlace } from './cluster-keeper.js';
+import './servers.setup.js';
+
+/** The first cluster of a machine is built from source. */
+const START_MS = 900_000;
+
+/** The cluster of this test run, and a namespace of one test file's own in it. */
+export interface TestCluster {
+  /** As targets name it. */
+  readonly endpoint: string;
+  readonly credentials: { readonly ca: string; readonly token: string };
+  /** What the credentials' references stand for: a service account that is bound to our own role, in this namespace. */
+  readonly secrets: Readonly<Record<string, string>>;
+  readonly namespace: string;
+  /** `127.0.0.1:<port>` of a registry that the nodes pull from. */
+  readonly registry: string;
+  readonly kubeconfig: string;
+  /** As a person who may do everything. */
+  kubectl(args: readonly string[], input?: string): Promise<string>;
+  apply(...objects: readonly object[]): Promise<void>;
+  get<T = KubeJson>(what: string, name: string, namespace?: string): Promise<T>;
+  list<T = KubeJson>(what: string, ...args: readonly string[]): Promise<T[]>;
+  remove(): Promise<void>;
+}
+
+// what a cluster answers has too many shapes to name here
+// oxlint-disable-next-line typescript/no-explicit-any
+export type KubeJson = any;
+
+/**
+ * @param nodes whether the account may also cordon and drain nodes; default false
+ */
+export async function startKubernetes(nodes = false): Promise<TestCluster> {
+  const { clusterSocket } = inject('servers');
+  const place = await askKeeper<TestClusterPlace>(clusterSocket, 'the cluster', START_MS);
+  const { kubeconfig, registry } = place;
+  const namespace = `test-${systemIds.next('upg').slice(-10)}`;
+  const kubectl = (args: readonly string[], input = ''): Promise<string> =>
+    new Promise((resolve, reject) => {
+      const options = { maxBuffer: 2 ** 26 };
+      const child = execFile(
+        'kubectl',
+        ['--kubeconfig', kubeconfig, '-n', namespace, ...args],
+        options,
+        (error, stdout, stderr) =>
+          error === null ? resolve(stdout) : reject(new Error(`${args.join(' ')}: ${stderr}`)),
+      );
+      child.stdin?.end(input);
+    });
+  const json = async <T>(args: readonly string[]): Promise<T> =>
+    JSON.parse(await kubectl([...args, '-o', 'json'])) as T;
+  const apply = async (...objects: readonly object[]): Promise<void> => {
+    const list = { apiVersion: 'v1', kind: 'List', items: objects };
+    await kubectl(['apply', '-f', '-'], JSON.stringify(list));
+  };
+  const account = { kind: 'ServiceAccount', name: 'liftlock', namespace };
+  const bound = (kind: string, role: string, name: string) => ({
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind,
+    metadata: { name },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: role },
+    subjects: [account],
+  });
+  await kubectl(['create', 'namespace', namespace]);
+  await apply(
+    { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'liftlock' } },
+    bound('RoleBinding', 'liftlock', 'liftlock'),
+    ...(nodes ? [bound('ClusterRoleBinding', 'liftlock-nodes', namespace)] : []),
+  );
+  const [token, view] = await Promise.all([
+    kubectl(['create', 'token', 'liftlock', '--duration', '2h']),
+    json<KubeJson>(['config', 'view', '--raw', '--minify']),
+  ]);
+  const { server, 'certificate-authority-data': ca } = view.clusters[0].cluster;
+  return {
+    endpoint: server,
+    credentials: { ca: 'env:LIFTLOCK_SECRET_CA', token: 'env:LIFTLOCK_SECRET_TOKEN' },
+    secrets: {
+      LIFTLOCK_SECRET_CA: Buffer.from(ca, 'base64').toString('utf8'),
+      LIFTLOCK_SECRET_TOKEN: token.trim(),
+    },
+    namespace,
+    registry,
+    kubeconfig,
+    kubectl,
+    apply,
+    get: (what, name, where = namespace) => json(['get', what, name, '-n', where]),
+    list: async (what, ...args) => (await json<KubeJson>(['get', what, ...args])).items,
+    async remove() {
+      await kubectl(['delete', 'namespace', namespace, '--wait=false']);
+      if (nodes) await kubectl(['delete', 'clusterrolebinding', namespace]);
+    },
+  };
+}
