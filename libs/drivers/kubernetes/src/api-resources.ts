@@ -13,6 +13,9 @@ interface ResourceList {
     readonly name: string;
     readonly kind: string;
     readonly namespaced: boolean;
+    /** Where they are not the list's own. */
+    readonly group?: string;
+    readonly version?: string;
   }>;
 }
 
@@ -71,14 +74,12 @@ export class ApiResources {
     );
   }
 
-  /** The first of the versions that the group has there. */
-  async versionOf(
-    group: string,
-    wanted: readonly string[],
-    signal: AbortSignal,
-  ): Promise<string | undefined> {
-    const versions = (await this.groups(signal)).find(({ name }) => name === group)?.versions ?? [];
-    return wanted.find((one) => versions.some(({ version }) => version === one));
+  /** In which version evictions are asked for: it was `policy/v1beta1`, and is `policy/v1` since 1.22. */
+  async evictionVersion(signal: AbortSignal): Promise<string> {
+    const { resources = [] } = await this.listOf('', 'v1', signal);
+    const { group = 'policy', version = 'v1' } =
+      resources.find(({ name }) => name === 'pods/eviction') ?? {};
+    return `${group}/${version}`;
   }
 
   /** What was asked for once may have changed: a custom resource definition came. */

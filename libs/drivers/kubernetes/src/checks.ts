@@ -26,7 +26,7 @@ import type { Workload } from './objects.js';
 import { lastLines } from './pod-log.js';
 import { isEnding, isReady, runOf, runs } from './pod-state.js';
 import type { OwnPod } from './own-pods.js';
-import { rolloutOf } from './rollout.js';
+import { oldPods, rolloutOf } from './rollout.js';
 import { WatchedInstance } from './watched-instance.js';
 
 /** Longest that one look may take, in milliseconds. */
@@ -145,7 +145,7 @@ class Checking {
     const checked = { instance, workload, container, pods };
     // both tell more themselves
     if (this.input.check.type === 'health' || this.input.check.type === 'running') return checked;
-    const old = pods.filter(({ isNew }) => !isNew);
+    const old = oldPods(pods);
     if (old.length > 0)
       return `old pods are left: ${old.map(({ pod }) => pod.metadata.name).join(', ')}`;
     return pods.some(({ pod }) => !isEnding(pod) && runs(pod, container))
@@ -251,7 +251,7 @@ function lookOf(cluster: Cluster, wanted: Check): Look<CheckedInstance> {
 /** As many as are wanted, all of them new; whether they are ready is another check's. */
 function runningLook({ instance, workload, pods, container }: CheckedInstance): Seen {
   const { wanted } = rolloutOf(instance, workload, pods);
-  const old = pods.filter(({ isNew }) => !isNew).map(({ pod }) => pod.metadata.name);
+  const old = oldPods(pods).map(({ pod }) => pod.metadata.name);
   if (old.length > 0) return seen(false, `old pods are left: ${old.join(', ')}`);
   const running = pods.filter(({ pod }) => !isEnding(pod) && runs(pod, container)).length;
   return seen(wanted > 0 && running >= wanted, `${running} of ${wanted} pods run`);

@@ -30,6 +30,8 @@ export interface ApiCall {
   readonly body?: unknown;
   /** Of the body; default JSON. */
   readonly contentType?: string;
+  /** Whether it is asked once and not again, whatever is answered; default false. */
+  readonly once?: boolean;
 }
 
 export interface Selection {
@@ -158,7 +160,7 @@ export class Cluster implements ClusterName {
           statusOf(error) === 429 ||
           (reads && isPassing(error)) ||
           (await this.isStarting(error, signal));
-        if (!again || tries >= TRIES || signal?.aborted === true)
+        if (!again || call.once === true || tries >= TRIES || signal?.aborted === true)
           throw clusterError(this, what, error, signal);
         const asked = error instanceof ApiAnswer ? error.retryAfterMs : undefined;
         await this.pause(what, Math.min(asked ?? waitMs, LONGEST_WAIT_MS), signal);

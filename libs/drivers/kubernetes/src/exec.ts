@@ -1,4 +1,4 @@
-import { PassThrough, Readable } from 'node:stream';
+import { PassThrough, type Readable } from 'node:stream';
 import { Exec } from '@kubernetes/client-node';
 import type { CommandResult } from '#drivers/core';
 import { LiftlockError } from '#kernel';
@@ -14,7 +14,7 @@ const BEGIN_MS = 60_000;
 export interface ExecCommand {
   readonly container: string;
   readonly command: readonly string[];
-  /** What it reads; default: nothing. */
+  /** What it reads first, without an end; default: nothing. */
   readonly input?: string | undefined;
 }
 
@@ -39,7 +39,7 @@ export async function execute(
   const [stdout, stderr] = [new Tail(), new Tail()];
   signal.throwIfAborted();
   const { config } = await cluster.access();
-  const stdin = input === undefined ? null : Readable.from([input]);
+  const stdin = input === undefined ? null : endless(input);
   let socket: { close(): void; onclose: unknown } | undefined;
   let begun = false;
   try {
@@ -76,6 +76,13 @@ export async function execute(
   } finally {
     socket?.close();
   }
+}
+
+/** In the protocol's fourth version the end of the input is the end of the connection, and with it of what was to be told. */
+function endless(text: string): Readable {
+  const stream = new PassThrough();
+  stream.write(text);
+  return stream;
 }
 
 /** The client gives no more than the status of an answer that is not the protocol's. */

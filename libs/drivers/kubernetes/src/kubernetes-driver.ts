@@ -14,6 +14,9 @@ import { assertUnchanged } from './assert-unchanged.js';
 import { check } from './checks.js';
 import type { Cluster } from './cluster.js';
 import { Clusters } from './clusters.js';
+import { runHookCommand } from './hook-command.js';
+import { removeJobs, runJob } from './hook-job.js';
+import { changeObject, changeObjectBack, forgetObjects } from './hook-object.js';
 import { NO_DATA, NO_EDITS, NO_FILES } from './no-data.js';
 import { observe } from './observe.js';
 import { removeRecord } from './remove.js';
@@ -53,16 +56,16 @@ export class KubernetesDriver implements Driver {
       removeNew: lasting(removeRecord),
       removeOld: lasting(removeRecord),
     };
-    void on;
     this.images = { prepare: () => Promise.reject(new Error('not yet')) };
     this.hooks = {
       ...NO_EDITS,
-      command: () => Promise.reject(new Error('not yet')),
-      job: () => Promise.reject(new Error('not yet')),
-      removeJobs: () => Promise.reject(new Error('not yet')),
-      object: () => Promise.reject(new Error('not yet')),
-      objectBack: () => Promise.reject(new Error('not yet')),
-      forgetObjects: () => Promise.reject(new Error('not yet')),
+      // it waits by itself, before the command only
+      command: on(runHookCommand),
+      job: lasting(runJob),
+      removeJobs: lasting(removeJobs),
+      object: lasting(changeObject),
+      objectBack: lasting(changeObjectBack),
+      forgetObjects: lasting(forgetObjects),
     };
     this.checks = { assertUnchanged: lasting(assertUnchanged), check: lasting(check) };
   }

@@ -227,7 +227,10 @@ export interface KubeList<T> {
 }
 
 export interface KubeNode extends KubeObject {
-  readonly spec: { readonly unschedulable?: boolean };
+  readonly spec: {
+    readonly unschedulable?: boolean;
+    readonly taints?: ReadonlyArray<{ readonly key: string }>;
+  };
   readonly status?: {
     readonly conditions?: readonly Condition[];
     readonly images?: ReadonlyArray<{ readonly names?: readonly string[] }>;

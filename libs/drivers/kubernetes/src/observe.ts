@@ -8,11 +8,12 @@ import { containerIn, parseInstance, type InstanceName } from './instance.js';
 import { statusOf } from './errors.js';
 import { mountsOf } from './mounts.js';
 import type { KubeNode, PodContainer, Workload } from './objects.js';
+import { observeManifests } from './object-apply.js';
 import { isObserved, type OwnPod } from './own-pods.js';
 import { ownerOf } from './owner.js';
 import { isEnding, isReady } from './pod-state.js';
 import { RESOURCES } from './resources.js';
-import { rolloutOf } from './rollout.js';
+import { oldPods, rolloutOf } from './rollout.js';
 import { isStopped } from './scale.js';
 
 type ObservedContainer = Observation['containers'][number];
@@ -35,6 +36,11 @@ export async function observe(
     containers: await Promise.all(
       query.containers.map((container) => observeContainer(cluster, look, container)),
     ),
+    ...(query.manifests === undefined
+      ? {}
+      : {
+          manifests: await Promise.all(query.manifests.map((one) => observeManifests(one, signal))),
+        }),
     // nodes pull what they need: the registry alone can tell
     images: query.images.map(({ reference }) => ({ reference, present: false, repoDigests: [] })),
   };
@@ -118,7 +124,7 @@ function problemsOf(instance: InstanceName, workload: Workload, pods: readonly O
     );
   if (metadata.deletionTimestamp !== undefined) problems.push('it is being deleted');
   // one whose pods are merely not ready stands still: what keeps it so may be what the upgrade mends
-  if (isObserved(workload) && pods.every(({ isNew }) => isNew)) return problems;
+  if (isObserved(workload) && oldPods(pods).length === 0) return problems;
   const { detail } = rolloutOf(instance, workload, pods);
   problems.push(
     isStopped({ instance }, workload)

@@ -12,6 +12,21 @@ export function isEnding({ metadata }: Pod): boolean {
   return metadata.deletionTimestamp !== undefined;
 }
 
+/**
+ * Nothing of it runs any more, nor will: its object may stay for long after. A kubelet lets one that is deleted go in its own time, and what was
+ * evicted is left for people to see.
+ */
+export function hasEnded(pod: Pod): boolean {
+  const { phase, containerStatuses = [], initContainerStatuses = [] } = pod.status ?? {};
+  if (phase === 'Succeeded' || phase === 'Failed') return true;
+  return (
+    isEnding(pod) &&
+    containerStatuses.length === pod.spec.containers.length &&
+    containerStatuses.every(({ state }) => state?.terminated !== undefined) &&
+    initContainerStatuses.every(({ state }) => state?.running === undefined)
+  );
+}
+
 /** Whether one of its containers runs at this moment. */
 export function runs({ status }: Pod, container: string): boolean {
   const found = status?.containerStatuses?.find(({ name }) => name === container);

@@ -2,6 +2,7 @@ import { LiftlockError } from '#kernel';
 import type { Attempt } from './attempt.js';
 import { drift, instanceTitle } from './instance.js';
 import { lastWriter } from './managers.js';
+import { hasEnded } from './pod-state.js';
 import { isStopped } from './scale.js';
 import { WatchedInstance } from './watched-instance.js';
 
@@ -9,7 +10,7 @@ import { WatchedInstance } from './watched-instance.js';
 const LOOK_MS = 1_000;
 
 /**
- * Waits until no pod of the instance is left, those that are ending among them: what they mount is nobody's any more.
+ * Waits until every pod of the instance has ended: nothing writes to what they mount any more.
  * @throws LiftlockError `drift` where somebody starts it meanwhile, `timeout` naming the pods that do not end
  */
 export async function untilNoPods(attempt: Attempt): Promise<void> {
@@ -26,7 +27,9 @@ export async function untilNoPods(attempt: Attempt): Promise<void> {
           instanceTitle(instance),
           `${instanceTitle(instance)} was stopped, and ${lastWriter(workload)} has started it again: see that nothing does, and try again`,
         );
-      left = (await watched.ownPods(signal)).map(({ pod }) => pod.metadata.name);
+      left = (await watched.ownPods(signal))
+        .filter(({ pod }) => !hasEnded(pod))
+        .map(({ pod }) => pod.metadata.name);
       if (left.length === 0 && watched.isObserved) return;
       await watched.nextChange(LOOK_MS, signal);
     }

@@ -16,7 +16,8 @@ export interface Kept {
 }
 
 const keptText = z.object({
-  replicas: z.number().int().min(0).optional(),
+  // of a DaemonSet, as a person may have written it down
+  replicas: z.number().int().min(0).nullish(),
   template: z.looseObject({ spec: z.looseObject({ containers: z.array(z.unknown()) }) }),
 });
 
@@ -36,8 +37,8 @@ export class Records {
     try {
       // as it was written: a template has fields that nobody here knows
       const record: unknown = JSON.parse(text);
-      keptText.parse(record);
-      return record as Kept;
+      const { replicas } = keptText.parse(record);
+      return { ...(record as Kept), replicas: replicas ?? undefined };
     } catch {
       throw new LiftlockError(
         'drift',
@@ -72,6 +73,8 @@ export class Records {
     );
     const owner = found?.metadata.labels?.[LABELS.upgrade];
     if (found === undefined || owner === this.context.upgrade) return found;
+    // by hand, as the runbook says: either may go on where the other one ended
+    if (owner === undefined && found.data?.['record'] !== undefined) return found;
     throw new LiftlockError(
       'not_empty',
       `${keptName} on ${this.cluster.name} is ${owner === undefined ? 'no record of an upgrade' : `a record of ${owner}`}, and that is the name of ` +

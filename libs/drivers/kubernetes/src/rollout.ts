@@ -1,6 +1,7 @@
 import type { InstanceName } from './instance.js';
 import type { Condition, Workload } from './objects.js';
 import { isObserved, type OwnPod } from './own-pods.js';
+import { hasEnded } from './pod-state.js';
 
 /** How far a rollout is. */
 export interface Rollout {
@@ -11,7 +12,7 @@ export interface Rollout {
   readonly detail: string;
 }
 
-/** Complete: the controller has seen the template, all wanted pods are of it and available, and no other is left, not even one that is ending. */
+/** Complete: the controller has seen the template, all wanted pods are of it and available, and no other runs, not even one that is ending. */
 export function rolloutOf(
   { kind }: InstanceName,
   workload: Workload,
@@ -30,7 +31,7 @@ export function rolloutOf(
   const say = (isComplete: boolean, detail: string): Rollout => ({ isComplete, wanted, detail });
   if (!isObserved(workload)) return say(false, 'its controller has not seen the change yet');
   if (wanted === 0) return say(false, 'no pod of it is wanted');
-  const old = pods.filter(({ isNew }) => !isNew).map(({ pod }) => pod.metadata.name);
+  const old = oldPods(pods).map(({ pod }) => pod.metadata.name);
   // of a StatefulSet the count is of the newest revision only while it rolls
   const isUpdated =
     updated >= wanted ||
@@ -40,6 +41,11 @@ export function rolloutOf(
   const word = kind === 'StatefulSet' ? 'ready' : 'available';
   if (available < wanted) return say(false, `${available} of ${wanted} pods are ${word}`);
   return say(true, `${wanted} of ${wanted} pods are new and ${word}`);
+}
+
+/** Those of another template than the present one, that still run or are about to. */
+export function oldPods(pods: readonly OwnPod[]): readonly OwnPod[] {
+  return pods.filter(({ pod, isNew }) => !isNew && !hasEnded(pod));
 }
 
 /** What a Deployment's controller says that keeps it from making pods, or from going on. */

@@ -180,7 +180,13 @@ export class Upgrading {
     return (await this.now()).spec.template.spec.containers[0].image;
   }
 
-  pods = (): Promise<KubeJson[]> => this.scene.cluster.list('pods', '-l', `app=${this.name}`);
+  /** Those in which something runs. */
+  pods = async (): Promise<KubeJson[]> => {
+    const all = await this.scene.cluster.list('pods', '-l', `app=${this.name}`);
+    return all.filter((pod: KubeJson) =>
+      (pod.status.containerStatuses ?? []).some((one: KubeJson) => one.state.running !== undefined),
+    );
+  };
 
   records = (): Promise<KubeJson[]> =>
     this.scene.cluster.list('configmaps', '-l', `liftlock.dev/upgrade=${this.upgrade}`);

@@ -16,7 +16,12 @@ afterAll(async () => {
 test('recreate: there, and back exactly as it was', async () => {
   const web = await scene.start('Deployment', 'web', one.reference, {
     replicas: 2,
-    container: { env: [{ name: 'OLD', value: '1' }, { name: 'GONE', value: '1' }] },
+    container: {
+      env: [
+        { name: 'OLD', value: '1' },
+        { name: 'GONE', value: '1' },
+      ],
+    },
   });
   const before = await web.now();
   expect(await web.stop()).toEqual({ containerId: web.containerId, found: 'done_now' });
@@ -73,6 +78,8 @@ test('cut off at each change, every action finds its own work', async () => {
   expect(asWritten(await web.now())).toEqual(asWritten(before));
   await expectToFindItself(web.removeNew);
   const rolling = { rolling: true };
-  expect(await expectToFindItself((changes) => web.replace(two, rolling, changes))).toBeGreaterThan(0);
+  expect(await expectToFindItself((changes) => web.replace(two, rolling, changes))).toBeGreaterThan(
+    0,
+  );
   expect(await web.image()).toBe(two.digest);
 });

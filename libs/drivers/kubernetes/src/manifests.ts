@@ -1,0 +1,89 @@
+import { execFile } from 'node:child_process';
+import { readFile, stat } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { parseAllDocuments } from 'yaml';
+import { digestOf, LiftlockError } from '#kernel';
+import type { KubeObject } from './objects.js';
+
+const run = promisify(execFile);
+/** Most that is built, in bytes. */
+const MOST_BYTES = 16 * 1024 * 1024;
+const BUILD_MS = 60_000;
+
+export interface BuiltManifests {
+  /** Of all objects, in their order. */
+  readonly digest: string;
+  readonly objects: readonly KubeObject[];
+}
+
+/**
+ * The objects of a file, or of a folder with a kustomization, on this machine.
+ * @throws LiftlockError `misconfigured` for what cannot be read or built
+ */
+export async function buildManifests(path: string, signal: AbortSignal): Promise<BuiltManifests> {
+  const text = (await isFolder(path))
+    ? await kustomize(path, signal)
+    : await readFile(path, 'utf8');
+  const objects = parseAllDocuments(text, { merge: false }).flatMap((document) => {
+    const [error] = document.errors;
+    if (error !== undefined) throw unusable(path, error.message);
+    return flat(path, document.toJS({ maxAliasCount: 1000 }));
+  });
+  if (objects.length === 0) throw unusable(path, 'it holds no object');
+  return { digest: digestOf(objects), objects };
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch (error) {
+    throw unusable(path, `it cannot be read: ${(error as Error).message}`, error);
+  }
+}
+
+/** By the program itself, so that a folder means here what it means to kubectl. No cluster is asked. */
+async function kustomize(path: string, signal: AbortSignal): Promise<string> {
+  try {
+    const options = { signal, timeout: BUILD_MS, maxBuffer: MOST_BYTES };
+    return (await run('kubectl', ['kustomize', path], options)).stdout;
+  } catch (error) {
+    signal.throwIfAborted();
+    const {
+      code,
+      stderr = '',
+      message,
+    } = error as { code?: unknown; stderr?: string; message: string };
+    if (code === 'ENOENT')
+      throw unusable(
+        path,
+        'folders are built by kubectl, which is not there: install it where this service runs, in its PATH',
+        error,
+      );
+    throw unusable(path, `kubectl kustomize says: ${stderr.trim() || message}`, error);
+  }
+}
+
+/** A list stands for what is in it. */
+function flat(path: string, value: unknown): KubeObject[] {
+  if (value === null || value === undefined) return [];
+  const { kind, apiVersion, items, metadata } = value as Partial<KubeObject> & { items?: unknown };
+  if (typeof kind === 'string' && kind.endsWith('List') && Array.isArray(items))
+    return items.flatMap((item) => flat(path, item));
+  if (
+    typeof kind !== 'string' ||
+    typeof apiVersion !== 'string' ||
+    typeof metadata?.name !== 'string'
+  )
+    throw unusable(
+      path,
+      'what it holds is not all objects: each needs apiVersion, kind and metadata.name',
+    );
+  return [value as KubeObject];
+}
+
+function unusable(path: string, why: string, cause?: unknown): LiftlockError {
+  return new LiftlockError('misconfigured', `${path} cannot be applied: ${why}`, {
+    details: { path },
+    ...(cause === undefined ? {} : { cause }),
+  });
+}
