@@ -24,6 +24,8 @@ export interface TestCluster {
   apply(...objects: readonly object[]): Promise<void>;
   get<T = KubeJson>(what: string, name: string, namespace?: string): Promise<T>;
   list<T = KubeJson>(what: string, ...args: readonly string[]): Promise<T[]>;
+  /** More than our own role. */
+  allow(name: string, rules: readonly object[]): Promise<void>;
   remove(): Promise<void>;
 }
 
@@ -58,11 +60,12 @@ export async function startKubernetes(nodes = false): Promise<TestCluster> {
     await kubectl(['apply', '-f', '-'], JSON.stringify(list));
   };
   const account = { kind: 'ServiceAccount', name: 'liftlock', namespace };
-  const bound = (kind: string, role: string, name: string) => ({
-    apiVersion: 'rbac.authorization.k8s.io/v1',
+  const rbac = { apiVersion: 'rbac.authorization.k8s.io/v1' };
+  const bound = (kind: string, role: string, name: string, roleKind = 'ClusterRole') => ({
+    ...rbac,
     kind,
     metadata: { name },
-    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: role },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: roleKind, name: role },
     subjects: [account],
   });
   await kubectl(['create', 'namespace', namespace]);
@@ -90,6 +93,11 @@ export async function startKubernetes(nodes = false): Promise<TestCluster> {
     apply,
     get: (what, name, where = namespace) => json(['get', what, name, '-n', where]),
     list: async (what, ...args) => (await json<KubeJson>(['get', what, ...args])).items,
+    allow: (name, rules) =>
+      apply(
+        { ...rbac, kind: 'Role', metadata: { name }, rules },
+        bound('RoleBinding', name, name, 'Role'),
+      ),
     async remove() {
       await kubectl(['delete', 'namespace', namespace, '--wait=false']);
       if (nodes) await kubectl(['delete', 'clusterrolebinding', namespace]);

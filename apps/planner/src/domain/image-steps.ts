@@ -18,8 +18,8 @@ export function imageSteps(
   const counts = new Map<string, number>();
   for (const { instance, image } of images) {
     const { target } = instance;
-    const { reference, id, digest } = image.identity;
-    const key = [target.name, reference, id ?? '', digest ?? '', image.archive ?? ''].join(' ');
+    const { reference, digest } = image.identity;
+    const key = keyOf({ instance, image });
     if (done.has(key)) continue;
     done.add(key);
     const count = (counts.get(target.name) ?? 0) + 1;
@@ -32,12 +32,21 @@ export function imageSteps(
       pointer: instance.releasePointer,
     };
     const archive = image.archive === undefined ? {} : { archive: image.archive };
+    const running = images.filter((one) => keyOf(one) === key);
     const step = maker.make('image.prepare', about, {
       image: image.identity,
       ...archive,
+      ...(target.driver === 'kubernetes'
+        ? { workloads: [...new Set(running.map((one) => one.instance.container))] }
+        : {}),
       ...(mirrored === undefined ? {} : credentials),
     });
     steps.push(mirrored === undefined ? step : { ...step, after: [mirrored.id] });
   }
   return steps;
+}
+
+function keyOf({ instance: { target }, image }: Pick<Leg, 'instance' | 'image'>): string {
+  const { reference, id, digest } = image.identity;
+  return [target.name, reference, id ?? '', digest ?? '', image.archive ?? ''].join(' ');
 }

@@ -49,6 +49,8 @@ export const prepareImageInput = z.strictObject({
   image: imageIdentity,
   /** A `docker save` tar on the service's host; without it the image is there already or is pulled by digest. */
   archive: z.string().optional(),
+  /** On a cluster: the workloads that will run it. Their nodes pull it, as these workloads' pods would. */
+  workloads: z.array(z.string().min(1)).optional(),
   /** What the registry that it is pulled from is reached with; of use to the engine are user name and password. */
   credentials: registryCredentials.optional(),
 });

@@ -17,6 +17,7 @@ import { Clusters } from './clusters.js';
 import { runHookCommand } from './hook-command.js';
 import { removeJobs, runJob } from './hook-job.js';
 import { changeObject, changeObjectBack, forgetObjects } from './hook-object.js';
+import { prepareImage } from './images.js';
 import { NO_DATA, NO_EDITS, NO_FILES } from './no-data.js';
 import { observe } from './observe.js';
 import { removeRecord } from './remove.js';
@@ -56,7 +57,12 @@ export class KubernetesDriver implements Driver {
       removeNew: lasting(removeRecord),
       removeOld: lasting(removeRecord),
     };
-    this.images = { prepare: () => Promise.reject(new Error('not yet')) };
+    this.images = {
+      prepare: (context, input, lookUp) =>
+        lasting((cluster: Cluster, again: StepContext, given: typeof input) =>
+          prepareImage(cluster, again, given, lookUp),
+        )(context, input),
+    };
     this.hooks = {
       ...NO_EDITS,
       // it waits by itself, before the command only

@@ -229,10 +229,15 @@ export interface KubeList<T> {
 export interface KubeNode extends KubeObject {
   readonly spec: {
     readonly unschedulable?: boolean;
-    readonly taints?: ReadonlyArray<{ readonly key: string }>;
+    readonly taints?: ReadonlyArray<{
+      readonly key: string;
+      readonly value?: string;
+      readonly effect?: string;
+    }>;
   };
   readonly status?: {
     readonly conditions?: readonly Condition[];
     readonly images?: ReadonlyArray<{ readonly names?: readonly string[] }>;
+    readonly nodeInfo?: { readonly operatingSystem?: string; readonly architecture?: string };
   };
 }
