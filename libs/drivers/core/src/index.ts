@@ -20,6 +20,7 @@ export type {
   PackedLayer,
   ObserveQuery,
 } from './driver.js';
+export { printable } from './printable-name.js';
 export { DriverRegistry } from './driver-registry.js';
 export { SecretStore, type SecretSources } from './secrets.js';
 export type { StepContext, TransferState } from './step-context.js';

@@ -1,15 +1,14 @@
 import { posix } from 'node:path';
+import { cleanPath, isWithin, outermost, type DataPlaces } from '#drivers/data';
 import { LiftlockError } from '#kernel';
 import { nameOf, type ContainerInfo } from './engine.js';
 
 export type MountPoint = ContainerInfo['Mounts'][number];
 
 /** Where a container's data lies. */
-export interface DataPlaces {
-  /** Clean absolute paths, none of them below another, in order. */
-  readonly paths: readonly string[];
-  /** The volumes and binds that hold them: at a path, above it, and below it. */
-  readonly mounts: readonly MountPoint[];
+export interface ContainerPlaces extends DataPlaces {
+  /** The volumes and binds that hold the paths: at a path, above it, and below it. */
+  readonly mountPoints: readonly MountPoint[];
   /** The parts of those mounts that are the data, for telling whether something else uses them. */
   readonly parts: ReadonlyArray<{ readonly mount: MountPoint; readonly below: string }>;
 }
@@ -18,8 +17,8 @@ export interface DataPlaces {
  * @throws LiftlockError `data_missing` when a path is not on a volume or bind: what lies in a container's own file system
  * stays with that container, so the new one would not see it.
  */
-export function dataPlaces(container: ContainerInfo, paths: readonly string[]): DataPlaces {
-  const clean = outermost(paths.map(cleanPath));
+export function dataPlaces(container: ContainerInfo, paths: readonly string[]): ContainerPlaces {
+  const clean = outermost(paths);
   const tmpfs = Object.keys(container.HostConfig.Tmpfs ?? {}).map(cleanPath);
   const parts = clean.flatMap((path) => {
     const above = container.Mounts.filter(({ Destination }) => isWithin(path, Destination)).sort(
@@ -38,44 +37,19 @@ export function dataPlaces(container: ContainerInfo, paths: readonly string[]): 
       ...below.map((mount) => ({ mount, below: '' })),
     ];
   });
-  return { paths: clean, mounts: [...new Set(parts.map(({ mount }) => mount))], parts };
-}
-
-export function isWithin(path: string, folder: string): boolean {
-  const relative = posix.relative(cleanPath(folder), cleanPath(path));
-  return relative === '' || !(relative === '..' || relative.startsWith('../'));
-}
-
-/** The mount points at or below a path with every folder between: what cannot be removed while they are mounted. */
-export function fixedWithin(places: DataPlaces, path: string): string[] {
-  const fixed = new Set<string>();
-  for (const { Destination } of places.mounts) {
-    for (let at = cleanPath(Destination); isWithin(at, path); at = posix.dirname(at)) {
-      fixed.add(at);
-      if (at === path || at === '/') break;
-    }
-  }
-  return [...fixed].sort();
+  const mountPoints = [...new Set(parts.map(({ mount }) => mount))];
+  const mounts = mountPoints.map(({ Destination }) => cleanPath(Destination));
+  return { paths: clean, mounts, mountPoints, parts };
 }
 
 /** What the container may only read comes to the helper so, too; putting it back needs more. */
-export function readOnlyAsWritable({ mounts }: DataPlaces): string[] {
-  return mounts
+export function readOnlyAsWritable({ mountPoints }: ContainerPlaces): string[] {
+  return mountPoints
     .filter(({ RW }) => !RW)
     .map(
       ({ Type, Name, Source, Destination }) =>
         `${Type === 'volume' ? (Name ?? Source) : Source}:${Destination}`,
     );
-}
-
-export function cleanPath(path: string): string {
-  const normal = posix.normalize(path);
-  return normal.length > 1 ? normal.replace(/\/+$/, '') : normal;
-}
-
-function outermost(paths: readonly string[]): string[] {
-  const all = [...new Set(paths)].sort();
-  return all.filter((path) => !all.some((other) => other !== path && isWithin(path, other)));
 }
 
 function isKept({ Type }: MountPoint): boolean {

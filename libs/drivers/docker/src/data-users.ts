@@ -1,8 +1,8 @@
 import { realpath } from 'node:fs/promises';
 import type Docker from 'dockerode';
 import type { StepContext } from '#drivers/core';
-import type { DataPlaces } from './data-places.js';
-import { isWithin } from './data-places.js';
+import { isWithin } from '#drivers/data';
+import type { ContainerPlaces } from './data-places.js';
 import type { Engine } from './engine.js';
 import { LABELS } from './labels.js';
 
@@ -28,7 +28,7 @@ interface Mounted {
 export async function usersOf(
   engine: Engine,
   context: StepContext,
-  places: DataPlaces,
+  places: ContainerPlaces,
 ): Promise<string[]> {
   const [{ Volumes }, containers] = await Promise.all([
     engine.call('listing the volumes', context.signal, (docker, options) =>
@@ -42,7 +42,7 @@ export async function usersOf(
     ),
   ]);
   const volumes = new Map((Volumes ?? []).map((volume) => [volume.Name, volume]));
-  const mayLink = [...places.mounts, ...containers.flatMap(({ Mounts }) => Mounts)].some(
+  const mayLink = [...places.mountPoints, ...containers.flatMap(({ Mounts }) => Mounts)].some(
     (mount) => !isPlainVolume(mount, volumes),
   );
   const data = await Promise.all(

@@ -1,7 +1,8 @@
 import { finished } from 'node:stream/promises';
 import type { Duplex } from 'node:stream';
+import { Tail } from '#drivers/data';
 import type { Engine } from './engine.js';
-import { FrameReader, Tail } from './frames.js';
+import { FrameReader } from './frames.js';
 
 /** Most of the output that is looked at, in characters. */
 const OUTPUT_LIMIT = 64 * 1024;

@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import { call, quote } from './shell-words.js';
+import { call, quote } from '#drivers/data';
 import { fileKey } from './file-marks.js';
 import type { HelperTools } from './helper-tools.js';
 

@@ -1,5 +1,6 @@
-import { PassThrough, Transform, type TransformCallback } from 'node:stream';
+import { Transform, type TransformCallback } from 'node:stream';
 import { callbackify } from 'node:util';
+import { HeldEnd, type ErrorText } from '#drivers/data';
 import { LiftlockError } from '#kernel';
 
 const HEADER = 8;
@@ -58,8 +59,7 @@ export interface OutputEnd {
 /** Standard output only, with back pressure; standard error goes to `errors`. */
 export class Stdout extends Transform {
   private readonly frames = new FrameReader();
-  /** What came last, at least as long as the mark where so much came: the mark is looked for in it alone. */
-  private last: Buffer = Buffer.alloc(0);
+  private readonly held: HeldEnd | undefined;
   private isMarked = false;
 
   /** @param whole default: all that comes is passed on, and counts as whole */
@@ -68,15 +68,18 @@ export class Stdout extends Transform {
     private readonly whole?: OutputEnd,
   ) {
     super();
+    this.held = whole === undefined ? undefined : new HeldEnd(whole.mark);
   }
 
   override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
     this.frames.push(chunk, (isError, piece) => {
       if (isError) this.errors.add(piece);
-      else if (this.whole === undefined) this.push(piece);
-      else this.hold(piece, this.whole.mark.length);
+      else {
+        const passed = this.held === undefined ? piece : this.held.take(piece);
+        if (passed !== undefined) this.push(passed);
+      }
     });
-    if (!this.isMarked && this.whole !== undefined && this.endsWith(this.whole.mark)) {
+    if (!this.isMarked && this.whole !== undefined && this.held?.isMarked === true) {
       if (this.errors.toString().endsWith(this.whole.mark)) {
         this.isMarked = true;
         this.whole.onMarks();
@@ -89,29 +92,11 @@ export class Stdout extends Transform {
     const end = async (): Promise<void> => {
       await this.whole?.check();
       if (!this.frames.isWhole) throw cutOff('in the middle');
-      if (this.whole === undefined) return;
-      const { mark } = this.whole;
-      if (!this.endsWith(mark)) throw cutOff('before the end');
-      this.push(this.last.subarray(0, -mark.length));
+      if (this.held === undefined) return;
+      if (!this.held.isMarked) throw cutOff('before the end');
+      this.push(this.held.rest);
     };
     callbackify(end)((error) => done(error));
-  }
-
-  /** Passes on what came before, whole pieces where that can be: neither a copy nor a second piece for each. */
-  private hold(piece: Buffer, least: number): void {
-    if (piece.length >= least) {
-      if (this.last.length > 0) this.push(this.last);
-      this.last = piece;
-      return;
-    }
-    const both = Buffer.concat([this.last, piece]);
-    const passed = Math.max(0, both.length - least);
-    if (passed > 0) this.push(both.subarray(0, passed));
-    this.last = both.subarray(passed);
-  }
-
-  private endsWith(mark: string): boolean {
-    return this.last.subarray(-mark.length).equals(Buffer.from(mark));
   }
 }
 
@@ -121,49 +106,4 @@ export function cutOff(where: string, what = 'reading'): LiftlockError {
     'target_unreachable',
     `${what} failed: the connection to the engine ended ${where} of the output`,
   );
-}
-
-/** Takes what comes on standard error, and says what of it are words about what went wrong. */
-export interface ErrorText {
-  readonly add: (piece: Buffer) => void;
-  toString(): string;
-}
-
-/** The last bytes of a text that may be long: enough for an error's message. */
-export class Tail implements ErrorText {
-  private text = '';
-
-  constructor(private readonly limit = 4000) {}
-
-  readonly add = (piece: Buffer): void => {
-    this.text = (this.text + piece.toString('utf8')).slice(-this.limit);
-  };
-
-  toString(): string {
-    return this.text.trim();
-  }
-}
-
-/** A list, and after the last zero byte of all words about what went wrong, which hold none. */
-export class ListThenWords implements ErrorText {
-  readonly list = new PassThrough();
-  /** From the last zero byte on. */
-  private held: Buffer[] = [];
-
-  /** What the reader of the list lags behind is kept in memory, as the list itself will be. */
-  readonly add = (piece: Buffer): void => {
-    const last = piece.lastIndexOf(0);
-    if (last < 0) {
-      this.held.push(piece);
-      return;
-    }
-    for (const one of [...this.held, piece.subarray(0, last)]) this.list.write(one);
-    this.held = [piece.subarray(last)];
-  };
-
-  toString(): string {
-    const words = new Tail();
-    for (const piece of this.held) words.add(piece);
-    return words.toString().replaceAll('\0', '').trim();
-  }
 }

@@ -1,39 +1,22 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { access, constants, readFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { promisify } from 'node:util';
+import {
+  archiverVersions,
+  findProgram,
+  optionalToolNames,
+  PLAIN_ENV,
+  programOf,
+  toolNames,
+  type DataTools,
+  type OptionalTool,
+  type Tool,
+} from '#drivers/data';
 import { LiftlockError } from '#kernel';
 
 const run = promisify(execFile);
-
-/** Where Debian and others put programs. */
-const FOLDERS = ['/usr/local/bin', '/usr/bin', '/bin', '/usr/sbin', '/sbin'];
-/** Of the programs that are run here: their words are read. */
-const PLAIN = { PATH: FOLDERS.join(':'), LC_ALL: 'C' };
-
-/** What the helper needs, with the Debian package that brings it. */
-const TOOLS = {
-  tar: 'tar',
-  zstd: 'zstd',
-  find: 'findutils',
-  xargs: 'findutils',
-  sha256sum: 'coreutils',
-  sync: 'coreutils',
-  cat: 'coreutils',
-  cp: 'coreutils',
-  mv: 'coreutils',
-  mkdir: 'coreutils',
-  rm: 'coreutils',
-  touch: 'coreutils',
-  stat: 'coreutils',
-  sh: 'dash',
-} as const;
-export type Tool = keyof typeof TOOLS;
-
-/** What it can do without, with the Debian package that brings it: extended attributes are not listed then. */
-const OPTIONAL_TOOLS = { getfattr: 'attr' } as const;
-export type OptionalTool = keyof typeof OPTIONAL_TOOLS;
 
 /** Folder of all that is ours in the helper: a volume that is mounted over `/usr` or `/lib` hides none of it. */
 const HOME = '/.liftlock';
@@ -44,15 +27,10 @@ export interface ToolFile {
   readonly content: Buffer;
 }
 
-export interface HelperTools {
+export interface HelperTools extends DataTools {
   readonly files: readonly ToolFile[];
   /** Names the files' content: 16 hex digits. */
   readonly hash: string;
-  /** The words that start a tool inside the helper. */
-  readonly start: Readonly<Record<Tool, readonly string[]>> &
-    Readonly<Partial<Record<OptionalTool, readonly string[]>>>;
-  /** First line of each archiver's `--version`. */
-  readonly versions: Readonly<Record<string, string>>;
 }
 
 /**
@@ -79,8 +57,8 @@ export async function collectTools(): Promise<HelperTools> {
       start[tool] = [own, '--library-path', `${HOME}/lib`, inside];
     }
   };
-  for (const tool of Object.keys(TOOLS) as Tool[]) await bring(tool, await findProgram(tool));
-  for (const tool of Object.keys(OPTIONAL_TOOLS) as OptionalTool[]) {
+  for (const tool of toolNames) await bring(tool, await findProgram(tool));
+  for (const tool of optionalToolNames) {
     const program = await programOf(tool);
     if (program !== undefined) await bring(tool, program);
   }
@@ -91,30 +69,8 @@ export async function collectTools(): Promise<HelperTools> {
     files: sorted.map(([path, content]) => ({ path: path.slice(1), content })),
     hash: hash.digest('hex').slice(0, 16),
     start: start as HelperTools['start'],
-    versions: { tar: await versionOf('tar'), zstd: await versionOf('zstd') },
+    versions: await archiverVersions(),
   };
-}
-
-async function programOf(tool: Tool | OptionalTool): Promise<string | undefined> {
-  for (const folder of FOLDERS) {
-    const path = join(folder, tool);
-    const executable = await access(path, constants.X_OK).then(
-      () => true,
-      () => false,
-    );
-    if (executable) return path;
-  }
-  return undefined;
-}
-
-async function findProgram(tool: Tool): Promise<string> {
-  const path = await programOf(tool);
-  if (path !== undefined) return path;
-  throw new LiftlockError(
-    'misconfigured',
-    `${tool} is needed on this machine to read and write data, and is not there: apt-get install ${TOOLS[tool]}`,
-    { details: { tool, package: TOOLS[tool] } },
-  );
 }
 
 interface Linked {
@@ -126,7 +82,7 @@ interface Linked {
 async function linkedWith(program: string): Promise<Linked> {
   let output: string;
   try {
-    ({ stdout: output } = await run('ldd', [program], { env: PLAIN }));
+    ({ stdout: output } = await run('ldd', [program], { env: PLAIN_ENV }));
   } catch (error) {
     const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string };
     if (/not a dynamic executable|Not a valid dynamic program/.test(stdout + stderr))
@@ -141,9 +97,4 @@ async function linkedWith(program: string): Promise<Linked> {
   const libraries = [...output.matchAll(/=> (\/\S+) \(/g)].map(([, path]) => path ?? '');
   const loader = /^\s*(\/\S*ld\S*) (?:=> \S+ )?\(/m.exec(output)?.[1];
   return { loader, libraries };
-}
-
-async function versionOf(tool: Tool): Promise<string> {
-  const { stdout } = await run(await findProgram(tool), ['--version'], { env: PLAIN });
-  return (stdout.split('\n')[0] ?? '').replace(/^\*+ | \*+$/g, '').trim();
 }

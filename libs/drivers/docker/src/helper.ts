@@ -1,13 +1,21 @@
-import { randomBytes } from 'node:crypto';
 import { addAbortListener } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pipeline, type Duplex, type Readable } from 'node:stream';
 import { pipeline as pipelineDone } from 'node:stream/promises';
 import type { StepContext } from '#drivers/core';
+import {
+  LOSS,
+  newMark,
+  Tail,
+  withMark,
+  wordsBefore,
+  type ErrorText,
+  type ScriptEnd,
+} from '#drivers/data';
 import { LiftlockError } from '#kernel';
 import type { ContainerInfo, Engine } from './engine.js';
 import { abortedBy, engineError } from './errors.js';
-import { Stdout, Tail, cutOff, type ErrorText } from './frames.js';
+import { Stdout, cutOff } from './frames.js';
 import type { HelperImages } from './helper-image.js';
 import type { HelperTools } from './helper-tools.js';
 import { LABELS, filterOf, marks } from './labels.js';
@@ -15,10 +23,6 @@ import { removeFromEngine } from './remove-container.js';
 
 /** For so long the last words of a helper that has ended are waited for, in milliseconds. */
 const LAST_WORDS_MS = 2000;
-
-/** What GNU tar only warns of, though it means that less was kept or put back than there is. */
-export const LOSS =
-  /: Warning: (?:Cannot|Read error)|extended attribute for file|POSIX ACLs for file|SELinux context/;
 
 export interface HelperRun {
   readonly images: HelperImages;
@@ -29,7 +33,7 @@ export interface HelperRun {
   readonly volume?: string;
   /** Mounts besides the source's, in place of one at the same destination: `source:destination`. */
   readonly binds?: readonly string[];
-  /** Of a POSIX shell, see `data-scripts.ts`. */
+  /** Of a POSIX shell, as those of `#drivers/data`. */
   readonly script: string;
   /** What it does, for messages. */
   readonly what: string;
@@ -158,16 +162,13 @@ interface Helper {
   remove(): Promise<void>;
 }
 
-/** What a helper does when its script has ended well: one whose output is wanted waits until all of it was read. */
-type HelperEnd = 'ends' | 'ends-when-read';
-
 async function startHelper(
   engine: Engine,
   context: StepContext,
   asked: HelperRun,
-  end: HelperEnd,
+  end: ScriptEnd,
 ): Promise<Helper> {
-  const mark = randomBytes(16).toString('hex');
+  const mark = newMark();
   const run = { ...asked, script: withMark(asked.script, mark, end) };
   await removeLeftovers(engine, context, ofWhat(context, run));
   await context.guard();
@@ -208,10 +209,9 @@ async function startHelper(
           );
         }
         const said = errors.toString();
-        const isWhole = said.endsWith(mark);
-        const words = isWhole ? said.slice(0, -mark.length).trim() : said;
-        if (exitCode !== 0 || LOSS.test(words)) throw run.failed(exitCode, words);
-        if (!isWhole) throw cutOff('before the end', run.what);
+        const words = wordsBefore(mark, said);
+        if (exitCode !== 0 || LOSS.test(words ?? said)) throw run.failed(exitCode, words ?? said);
+        if (words === undefined) throw cutOff('before the end', run.what);
       },
       // what stays all the same is found again as a left-over
       remove: async () => (hasExited ? undefined : removeHelper(engine, id).catch(() => undefined)),
@@ -220,21 +220,6 @@ async function startHelper(
     await removeHelper(engine, id).catch(() => undefined);
     throw error;
   }
-}
-
-/** A connection that is lost ends the waiting, too: the engine closes standard input with it. */
-function withMark(script: string, mark: string, end: HelperEnd): string {
-  return [
-    '(',
-    ':', // a script may be empty
-    script,
-    ')',
-    'code=$?',
-    'if [ "$code" != 0 ]; then exit "$code"; fi',
-    `printf '%s' ${mark}; printf '%s' ${mark} >&2`,
-    ...(end === 'ends' ? [] : ['read -r read']),
-    'exit 0',
-  ].join('\n');
 }
 
 async function createHelper(engine: Engine, context: StepContext, run: HelperRun): Promise<string> {

@@ -1,8 +1,7 @@
 import { text } from 'node:stream/consumers';
 import type { LookUpLayers, PackedLayer, StepContext } from '#drivers/core';
+import { call, dataError } from '#drivers/data';
 import { LiftlockError, mebibytes } from '#kernel';
-import { dataError } from './data-errors.js';
-import { call } from './shell-words.js';
 import type { Engine } from './engine.js';
 import type { HelperImages } from './helper-image.js';
 import { runForOutput } from './helper.js';

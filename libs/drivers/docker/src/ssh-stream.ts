@@ -1,6 +1,6 @@
 import { Duplex } from 'node:stream';
 import type { ClientChannel } from 'ssh2';
-import { Tail } from './frames.js';
+import { Tail } from '#drivers/data';
 
 /** How a command at the other end ended, when it did not end well. */
 export type CommandFailed = (exitCode: number | null, stderr: string) => Error;

@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import { fixedWithin, isWithin, type DataPlaces } from './data-places.js';
 import { asPattern, call, quote } from './shell-words.js';
-import type { HelperTools } from './helper-tools.js';
+import type { DataTools } from './data-tools.js';
 
 /**
  * How the folders begin that hold what was there before a restore: right below the mount point that it lay on, since moving within one file
@@ -13,7 +13,7 @@ const COMPLETE = 'complete';
 
 /** Patterns (find(1), `-path`) of all that is kept aside at or below a path. */
 export function asidePatterns(places: DataPlaces, path: string): string[] {
-  return mountsOf(places)
+  return places.mounts
     .filter((mount) => isWithin(mount, path))
     .map((mount) => `${asPattern(mount)}/${PREFIX}*`.replace('//', '/'));
 }
@@ -32,11 +32,11 @@ export function demandNoAside(places: DataPlaces, code: number): string {
     'holds what was there before a restore that has not ended, so that the data is half restored: restore it again, or, ' +
     'if you know the data to be good as it is, remove that folder';
   const patterns = places.paths.flatMap((path) => [
-    ...mountsOf(places)
+    ...places.mounts
       .filter((mount) => isWithin(mount, path))
       .map((mount) => `${inMount(mount, PREFIX)}*`),
     // one mount may hold others' data, too
-    ...mountsOf(places)
+    ...places.mounts
       .filter((mount) => mount !== path && isWithin(path, mount))
       .map((mount) => `${inMount(mount, PREFIX)}*/data/${quote(posix.relative(mount, path))}`),
   ]);
@@ -50,7 +50,7 @@ export function demandNoAside(places: DataPlaces, code: number): string {
 
 /** Each name under which all of what was there is kept aside, ended by a zero byte. */
 export function keptAsideScript(places: DataPlaces): string {
-  return mountsOf(places)
+  return places.mounts
     .map((mount) => {
       const prefix = inMount(mount, PREFIX);
       return [
@@ -67,13 +67,13 @@ export function keptAsideScript(places: DataPlaces): string {
  * @param fail what a shell does when it cannot be done
  */
 export function keepAsideScript(
-  tools: HelperTools,
+  tools: DataTools,
   places: DataPlaces,
   name: string,
   fail: string,
 ): string {
   const mkdir = `${call(tools, 'mkdir')} -p -m 700 --`;
-  return mountsOf(places)
+  return places.mounts
     .map((mount) => {
       const aside = inMount(mount, PREFIX + name);
       const moves = places.paths.flatMap((path) => movesOf(places, path, mount));
@@ -101,7 +101,7 @@ export function keepAsideScript(
 
 /** Removes what is kept aside under these names; the folder that it lay in is as it was. */
 export function settleScript(
-  tools: HelperTools,
+  tools: DataTools,
   places: DataPlaces,
   names: readonly string[],
   code: number,
@@ -111,7 +111,7 @@ export function settleScript(
   const setTime = (mount: string): string =>
     `${call(tools, 'touch')} -m -d "$time" -- ${quote(mount)}`;
   const time = (mount: string): string => `$(${call(tools, 'stat')} -c %y -- ${quote(mount)})`;
-  return mountsOf(places)
+  return places.mounts
     .flatMap((mount) =>
       names.map((name) => {
         const aside = inMount(mount, PREFIX + name);
@@ -144,7 +144,7 @@ interface Move {
 function movesOf(places: DataPlaces, path: string, mount: string): Move[] {
   const holds = (one: string): boolean =>
     isWithin(one, mount) &&
-    !mountsOf(places).some(
+    !places.mounts.some(
       (other) => other !== mount && isWithin(other, mount) && isWithin(one, other),
     );
   const fixed = fixedWithin(places, path);
@@ -156,10 +156,6 @@ function movesOf(places: DataPlaces, path: string, mount: string): Move[] {
   return fixed
     .filter(holds)
     .map((from) => ({ from, isFixed: true, relative: posix.relative(mount, from) }));
-}
-
-function mountsOf({ mounts }: DataPlaces): string[] {
-  return mounts.map(({ Destination }) => posix.normalize(Destination).replace(/(.)\/+$/, '$1'));
 }
 
 function inMount(mount: string, name: string): string {

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { DataDisk, DataSpace } from '#drivers/core';
+import { belowRoot, type DataPlaces } from './data-places.js';
 import { zeroEnded } from './zero-ended.js';
 
 const PLACE_FIELDS = 4;
@@ -8,12 +9,19 @@ const ENTRY_FIELDS = 4;
 const BLOCK = 512;
 
 /** Reads the output of `spaceScript`. */
-export function parseSpace(output: Readable): Promise<DataSpace> {
-  return spaceIn(zeroEnded(output));
+export function parseSpace(
+  output: Readable,
+  places: Pick<DataPlaces, 'root'> = {},
+): Promise<DataSpace> {
+  return spaceIn(zeroEnded(output), places);
 }
 
 /** Reads fields up to an empty one behind the last part, or to their end. */
-export async function spaceIn(fields: AsyncGenerator<Buffer>): Promise<DataSpace> {
+export async function spaceIn(
+  fields: AsyncGenerator<Buffer>,
+  data: Pick<DataPlaces, 'root'> = {},
+): Promise<DataSpace> {
+  const named = belowRoot(data);
   const disks = new Map<string, { places: string[]; usedBytes: number; freeBytes: number }>();
   const counted = new Set<string>();
   let entries = 0;
@@ -38,7 +46,8 @@ export async function spaceIn(fields: AsyncGenerator<Buffer>): Promise<DataSpace
     const [device = '', ...rest] = record;
     record = [];
     if (isPlace) {
-      const [free = '', size = '', path = ''] = rest;
+      const [free = '', size = '', at = ''] = rest;
+      const path = named(Buffer.from(at)).toString('utf8');
       const known = disks.get(device);
       if (known !== undefined) known.places.push(path);
       else

@@ -1,4 +1,4 @@
-import { printable } from './printable-name.js';
+import { printable } from '#drivers/core';
 
 /** What a host puts on files by itself: the same data has others elsewhere. */
 const OF_THE_HOST = new Set(['security.selinux', 'security.ima', 'security.evm']);
@@ -8,10 +8,12 @@ const NEWLINE = 0x0a;
 /**
  * Reads what `getfattr -h -d -m - -e hex --absolute-names` prints: for each file that has any a line `# file: <path>`, a line
  * `<name>=0x<hex>` for each attribute, and an empty line; in names `\ooo`, in octal, is a byte (getfattr(1)).
+ * @param named what a path is called
  * @returns by path, as `printable` writes it: name → hex digits
  */
 export function parseAttributes(
   dump: Buffer,
+  named: (path: Buffer) => Buffer = (path) => path,
 ): ReadonlyMap<string, Readonly<Record<string, string>>> {
   const all = new Map<string, Record<string, string>>();
   let attributes: Record<string, string> = {};
@@ -23,7 +25,7 @@ export function parseAttributes(
     if (line.length === 0) continue;
     if (line.subarray(0, FILE.length).equals(FILE)) {
       attributes = {};
-      all.set(printable(unescaped(line.subarray(FILE.length))), attributes);
+      all.set(printable(named(unescaped(line.subarray(FILE.length)))), attributes);
       continue;
     }
     const [name = '', value = ''] = line.toString('latin1').split('=0x');

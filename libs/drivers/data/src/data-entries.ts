@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
-import type { DataEntry } from '#drivers/core';
+import { printable, type DataEntry } from '#drivers/core';
 import { parseAttributes } from './data-attributes.js';
-import { printable } from './printable-name.js';
+import { belowRoot, type DataPlaces } from './data-places.js';
 import { zeroEnded } from './zero-ended.js';
 
 const TYPES: Readonly<Record<string, DataEntry['type']>> = {
@@ -17,13 +17,22 @@ const FIELDS = 12;
 /** Bytes in a block of find's `%b`. */
 const BLOCK = 512;
 
+type Named = (path: Buffer) => Buffer;
+
 /** Reads the output of `listScript`. */
-export function parseEntries(output: Readable): Promise<DataEntry[]> {
-  return entriesIn(zeroEnded(output));
+export function parseEntries(
+  output: Readable,
+  places: Pick<DataPlaces, 'root'> = {},
+): Promise<DataEntry[]> {
+  return entriesIn(zeroEnded(output), places);
 }
 
 /** Reads its fields to their end. */
-export async function entriesIn(fields: AsyncGenerator<Buffer>): Promise<DataEntry[]> {
+export async function entriesIn(
+  fields: AsyncGenerator<Buffer>,
+  places: Pick<DataPlaces, 'root'> = {},
+): Promise<DataEntry[]> {
+  const named = belowRoot(places);
   const entries: Listed[] = [];
   const hashes = new Map<string, string>();
   const devices = new Map<string, string>();
@@ -40,14 +49,14 @@ export async function entriesIn(fields: AsyncGenerator<Buffer>): Promise<DataEnt
       case 'entries':
         record.push(field);
         if (record.length < FIELDS) break;
-        entries.push(entryOf(record));
+        entries.push(entryOf(record, named));
         record = [];
         break;
       case 'hashes':
-        hashes.set(printable(field.subarray(66)), field.subarray(0, 64).toString('latin1'));
+        hashes.set(printable(named(field.subarray(66))), field.subarray(0, 64).toString('latin1'));
         break;
       case 'devices': {
-        const { path, numbers } = deviceLine(field);
+        const { path, numbers } = deviceLine(field, named);
         devices.set(path, numbers);
         break;
       }
@@ -55,7 +64,7 @@ export async function entriesIn(fields: AsyncGenerator<Buffer>): Promise<DataEnt
         dumped.push(field);
     }
   }
-  const attributes = attributesIn(part, dumped);
+  const attributes = attributesIn(part, dumped, named);
   const first = new Map<string, string>();
   return entries
     .sort((a, b) => (a.entry.path < b.entry.path ? -1 : a.entry.path > b.entry.path ? 1 : 0))
@@ -80,9 +89,10 @@ export async function entriesIn(fields: AsyncGenerator<Buffer>): Promise<DataEnt
 function attributesIn(
   part: number,
   dumped: readonly Buffer[],
+  named: Named,
 ): ReadonlyMap<string, Readonly<Record<string, string>>> | undefined {
   const [dump = Buffer.alloc(0), ...more] = dumped;
-  return part < 3 || more.length > 0 ? undefined : parseAttributes(dump);
+  return part < 3 || more.length > 0 ? undefined : parseAttributes(dump, named);
 }
 
 interface Listed {
@@ -91,7 +101,7 @@ interface Listed {
   readonly identity: string | undefined;
 }
 
-function entryOf(record: readonly Buffer[]): Listed {
+function entryOf(record: readonly Buffer[], named: Named): Listed {
   const words = record.map((field) => field.toString('latin1'));
   const [type = '', mode = '', uid = '', gid = '', size = '', blocks = ''] = words;
   const [time = '', changed = '', names = '1', identity] = words.slice(6);
@@ -100,7 +110,7 @@ function entryOf(record: readonly Buffer[]): Listed {
   const target = record[11];
   const allocated = Number(blocks) * BLOCK;
   const entry: DataEntry = {
-    path: printable(record[10] ?? Buffer.alloc(0)),
+    path: printable(named(record[10] ?? Buffer.alloc(0))),
     type: kind,
     mode: mode.padStart(4, '0'),
     uid: Number(uid),
@@ -116,11 +126,11 @@ function entryOf(record: readonly Buffer[]): Listed {
 }
 
 /** `<major>:<minor>  <path>`, the numbers in hex. */
-function deviceLine(line: Buffer): { path: string; numbers: string } {
+function deviceLine(line: Buffer, named: Named): { path: string; numbers: string } {
   const end = line.indexOf('  ');
   const numbers = line.subarray(0, end).toString('latin1').split(':');
   return {
-    path: printable(line.subarray(end + 2)),
+    path: printable(named(line.subarray(end + 2))),
     numbers: numbers.map((number) => Number.parseInt(number, 16)).join(':'),
   };
 }

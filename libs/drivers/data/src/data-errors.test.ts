@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { dataError } from './data-errors.js';
 import { readScript } from './data-scripts.js';
-import type { HelperTools } from './helper-tools.js';
+import type { DataTools } from './data-tools.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'liftlock-errors-'));
 writeFileSync(join(folder, 'file'), 'content');
@@ -15,9 +15,9 @@ const ENDS_WELL = ['/bin/sh', '-c', 'cat >/dev/null', '-'];
 
 /** Exit code of a reading whose tools end so. */
 function readWith(tar: readonly string[], zstd: readonly string[]): number | null {
-  const start = { find: ['find'], tar, zstd } as unknown as HelperTools['start'];
-  const tools: HelperTools = { files: [], hash: '', start, versions: {} };
-  const script = readScript(tools, { mounts: [], parts: [], paths: [folder] });
+  const start = { find: ['find'], tar, zstd } as unknown as DataTools['start'];
+  const tools: DataTools = { start, versions: {} };
+  const script = readScript(tools, { mounts: [], paths: [folder] });
   return spawnSync('/bin/sh', ['-c', script], { stdio: 'ignore' }).status;
 }
 

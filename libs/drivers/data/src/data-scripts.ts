@@ -1,4 +1,4 @@
-import type { HelperTools } from './helper-tools.js';
+import type { DataTools } from './data-tools.js';
 import {
   asidePatterns,
   demandNoAside,
@@ -7,7 +7,7 @@ import {
   spareAside,
 } from './data-aside.js';
 import { demandNoHostMounts } from './host-mounts.js';
-import { fixedWithin, type DataPlaces } from './data-places.js';
+import { fixedWithin, memberOf, type DataPlaces } from './data-places.js';
 import { asPattern, call, quote } from './shell-words.js';
 
 /** Exit codes of the scripts, besides tar's own 1 and 2. */
@@ -24,12 +24,16 @@ export const EXIT = {
 
 /** GNU tar: everything that a file system knows of a file, owners by number. */
 const KEEP_ALL =
-  "--xattrs --xattrs-include='*' --acls --numeric-owner --directory=/ " +
+  "--xattrs --xattrs-include='*' --acls --numeric-owner " +
   // nothing is lost by these, and many of them would hide what matters
   '--warning=no-timestamp --warning=no-file-ignored';
 
+function keepAll({ root = '/' }: DataPlaces): string {
+  return `${KEEP_ALL} --directory=${quote(root)}`;
+}
+
 /** The archive of all paths on standard output. */
-export function readScript(tools: HelperTools, places: DataPlaces): string {
+export function readScript(tools: DataTools, places: DataPlaces): string {
   return [
     demandPaths(tools, places),
     demandNoAside(places, EXIT.halfRestored),
@@ -38,9 +42,9 @@ export function readScript(tools: HelperTools, places: DataPlaces): string {
   ].join('\n');
 }
 
-function archiving(tools: HelperTools, places: DataPlaces): string {
-  const members = places.paths.map((path) => quote(path.slice(1))).join(' ');
-  const tar = `${call(tools, 'tar')} --create --file=- --format=posix --sparse ${KEEP_ALL} -- ${members}`;
+function archiving(tools: DataTools, places: DataPlaces): string {
+  const members = places.paths.map((path) => quote(memberOf(places, path))).join(' ');
+  const tar = `${call(tools, 'tar')} --create --file=- --format=posix --sparse ${keepAll(places)} -- ${members}`;
   const zstd = `${call(tools, 'zstd')} -q -3 -T0 -c`;
   return pipe(tar, zstd);
 }
@@ -49,7 +53,7 @@ function archiving(tools: HelperTools, places: DataPlaces): string {
  * On standard error what `spaceScript` says and two empty fields; then, when it was told to by a line, at once the archive on standard
  * output, and on standard error what `listScript` says, a zero byte, and what went wrong, in words that hold no zero byte.
  */
-export function readMeasuredScript(tools: HelperTools, places: DataPlaces): string {
+export function readMeasuredScript(tools: DataTools, places: DataPlaces): string {
   return [
     'exec 5>&1 6>&2',
     'said=$(',
@@ -80,12 +84,12 @@ export function readMeasuredScript(tools: HelperTools, places: DataPlaces): stri
  * The paths become what the archive on standard input holds.
  * @param keepAside name under which what is there is kept
  */
-export function writeScript(tools: HelperTools, places: DataPlaces, keepAside?: string): string {
-  const mounts = places.mounts.map(({ Destination }) => quote(Destination)).join(' ');
+export function writeScript(tools: DataTools, places: DataPlaces, keepAside?: string): string {
+  const mounts = places.mounts.map(quote).join(' ');
   const zstd = `${call(tools, 'zstd')} -d -q -c`;
   const tar =
     `${call(tools, 'tar')} --extract --file=- --preserve-permissions --same-owner ` +
-    `--delay-directory-restore $in_place ${KEEP_ALL}`;
+    `--delay-directory-restore $in_place ${keepAll(places)}`;
   // what is left of the input is taken in before the end: the sender must see an exit code, not a broken pipe
   const fail = (code: number | string): string =>
     `{ ${call(tools, 'cat')} >/dev/null; exit ${code}; }`;
@@ -114,11 +118,11 @@ export function writeScript(tools: HelperTools, places: DataPlaces, keepAside?: 
  * where it failed. (`%y` type, `%m` mode, `%b` blocks of 512 bytes, `%T@`, `%C@` times with 10 decimals, `%n` names of the file, `%D:%i` its
  * identity, `%l` target of a link: find(1).)
  */
-export function listScript(tools: HelperTools, places: DataPlaces): string {
+export function listScript(tools: DataTools, places: DataPlaces): string {
   return [demandPaths(tools, places), ...listing(tools, places)].join('\n');
 }
 
-function listing(tools: HelperTools, places: DataPlaces): string[] {
+function listing(tools: DataTools, places: DataPlaces): string[] {
   const paths = places.paths.map(quote).join(' ');
   const find = `${call(tools, 'find')} ${paths} ${spareAside(places)}`;
   const each = `${call(tools, 'xargs')} -0 -r`;
@@ -133,7 +137,7 @@ function listing(tools: HelperTools, places: DataPlaces): string[] {
 }
 
 /** A file system need not have attributes: that they cannot be told is said, and fails nothing. */
-function attributeList(tools: HelperTools, forEach: string): string[] {
+function attributeList(tools: DataTools, forEach: string): string[] {
   const { getfattr } = tools.start;
   if (getfattr === undefined) return [];
   const dump = `${getfattr.map(quote).join(' ')} -h -d -m - -e hex --absolute-names --`;
@@ -146,15 +150,13 @@ function attributeList(tools: HelperTools, forEach: string): string[] {
  * empty field and the names under which all of what was there is kept aside. (stat(1): `%d`; with `-f` `%f`, `%S`. What is reserved for
  * root counts as free: it is root who writes.)
  */
-export function spaceScript(tools: HelperTools, places: DataPlaces): string {
+export function spaceScript(tools: DataTools, places: DataPlaces): string {
   return measuring(tools, places).join('\n');
 }
 
-function measuring(tools: HelperTools, places: DataPlaces): string[] {
+function measuring(tools: DataTools, places: DataPlaces): string[] {
   const stat = call(tools, 'stat');
-  const all = [
-    ...new Set([...places.mounts.map(({ Destination }) => Destination), ...places.paths]),
-  ];
+  const all = [...new Set([...places.mounts, ...places.paths])];
   const there = (path: string, run: string): string =>
     `if [ -e ${quote(path)} ]; then ${run} || exit ${EXIT.listing}; fi`;
   return [
@@ -176,7 +178,7 @@ function measuring(tools: HelperTools, places: DataPlaces): string[] {
   ];
 }
 
-function demandPaths(tools: HelperTools, places: DataPlaces): string {
+function demandPaths(tools: DataTools, places: DataPlaces): string {
   const refuse = (path: string, why: string): string =>
     `{ printf '%s ${why}: is the data elsewhere, or not mounted?\\n' ${quote(path)} >&2; exit ${EXIT.missing}; }`;
   return [
@@ -190,7 +192,7 @@ function demandPaths(tools: HelperTools, places: DataPlaces): string {
 }
 
 /** Removes a path with all below it, but for mount points and the folders that lead to them. */
-function clear(tools: HelperTools, places: DataPlaces, path: string): string {
+function clear(tools: DataTools, places: DataPlaces, path: string): string {
   const fixed = fixedWithin(places, path);
   const spared = [
     ...fixed.map((one) => asPattern(one)),

@@ -1,7 +1,7 @@
-import type { HelperTools, Tool } from './helper-tools.js';
+import type { DataTools, Tool } from './data-tools.js';
 
 /** The words that start a tool, for a POSIX shell. */
-export function call(tools: HelperTools, tool: Tool): string {
+export function call(tools: DataTools, tool: Tool): string {
   return tools.start[tool].map(quote).join(' ');
 }
 

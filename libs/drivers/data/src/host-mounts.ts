@@ -1,4 +1,4 @@
-import { cleanPath, type DataPlaces } from './data-places.js';
+import type { DataPlaces } from './data-places.js';
 import { quote } from './shell-words.js';
 
 /** What an engine mounts into every container. */
@@ -10,7 +10,7 @@ const ENGINES_OWN = ['/etc/hosts', '/etc/hostname', '/etc/resolv.conf'];
  * @param fail what the shell does then
  */
 export function demandNoHostMounts({ mounts, paths }: DataPlaces, fail: string): string {
-  const own = [...mounts.map(({ Destination }) => cleanPath(Destination)), ...ENGINES_OWN];
+  const own = [...mounts, ...ENGINES_OWN];
   const inside = paths.map((path) => `${asInMountinfo(path)}|${asInMountinfo(path)}/*`);
   return [
     // mount points are the fifth word (proc_pid_mountinfo(5))

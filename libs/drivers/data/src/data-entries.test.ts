@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { expect, test } from 'vitest';
+import { printable } from '#drivers/core';
 import { parseEntries } from './data-entries.js';
-import { printable } from './printable-name.js';
 
 test('names that differ by one byte never look the same', () => {
   const names = [

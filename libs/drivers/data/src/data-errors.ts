@@ -1,6 +1,9 @@
 import { LiftlockError, type ErrorCode } from '#kernel';
 import { EXIT } from './data-scripts.js';
-import { LOSS } from './helper.js';
+
+/** What GNU tar only warns of, though it means that less was kept or put back than there is. */
+export const LOSS =
+  /: Warning: (?:Cannot|Read error)|extended attribute for file|POSIX ACLs for file|SELinux context/;
 
 /** What tar says, as one of our codes. */
 const WORDS: ReadonlyArray<readonly [RegExp, ErrorCode]> = [

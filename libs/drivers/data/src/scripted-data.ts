@@ -1,0 +1,147 @@
+import type { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import type { DataEntry, DataSpace, StepContext } from '#drivers/core';
+import type { LiftlockError } from '#kernel';
+import { settleScript } from './data-aside.js';
+import { entriesIn, parseEntries } from './data-entries.js';
+import { dataError } from './data-errors.js';
+import type { DataPlaces } from './data-places.js';
+import {
+  EXIT,
+  listScript,
+  readMeasuredScript,
+  readScript,
+  spaceScript,
+  writeScript,
+} from './data-scripts.js';
+import { parseSpace, spaceIn } from './data-space.js';
+import type { DataTools } from './data-tools.js';
+import { ListThenWords, type ErrorText } from './error-text.js';
+import { zeroEnded } from './zero-ended.js';
+
+/** What is to be run where the data is. */
+export interface ScriptRun {
+  /** Of a POSIX shell. */
+  readonly script: string;
+  /** What it does, for messages. */
+  readonly what: string;
+  /** Whether it changes the data. */
+  readonly writes: boolean;
+  /** What to make of its failing. */
+  readonly failed: (exitCode: number, stderr: string) => LiftlockError;
+}
+
+/** Runs scripts where the data is; whatever becomes of an attempt, nothing of it goes on at work there for long. */
+export interface ScriptRunner {
+  /**
+   * Gives its output; the stream ends only after the script ended well.
+   * @param errors takes what it writes to its standard error; default: its last words
+   * @param input what it is told on its standard input, once that is known
+   */
+  forOutput(run: ScriptRun, errors?: ErrorText, input?: Promise<string>): Promise<Readable>;
+  /** Waits for its end. It must end with an exit code before its input does, or take all of it in. */
+  withInput(run: ScriptRun, input: Readable): Promise<void>;
+}
+
+/** Some data, and what reads and writes it there. */
+export interface ScriptedData {
+  /** Whose data it is, for messages. */
+  readonly of: string;
+  readonly tools: DataTools;
+  readonly places: DataPlaces;
+  readonly runner: ScriptRunner;
+}
+
+/** As `DataDriver.list`. Sockets are left out: no archive holds them, and none means anything once its process has ended. */
+export async function listData(context: StepContext, data: ScriptedData): Promise<DataEntry[]> {
+  const { tools, places, runner } = data;
+  const output = await runner.forOutput(reading(data, 'listing', listScript(tools, places)));
+  return comparable(context, await parseEntries(output, places));
+}
+
+/** As `DataDriver.space`. */
+export async function measureData(data: ScriptedData): Promise<DataSpace> {
+  const { tools, places, runner } = data;
+  const output = await runner.forOutput(reading(data, 'measuring', spaceScript(tools, places)));
+  return parseSpace(output, places);
+}
+
+/** As `DataDriver.read`. */
+export async function readData(data: ScriptedData): Promise<Readable> {
+  const { tools, places, runner } = data;
+  return runner.forOutput(reading(data, 'reading', readScript(tools, places)));
+}
+
+/** As `DataDriver.readMeasured`: to start what runs scripts may take more than to read a small volume. */
+export async function readDataMeasured<T>(
+  context: StepContext,
+  data: ScriptedData,
+  makeRoom: (space: DataSpace) => Promise<T>,
+): Promise<{ archive: Readable; entries: Promise<DataEntry[]>; room: T }> {
+  const { tools, places, runner } = data;
+  const run = reading(data, 'reading', readMeasuredScript(tools, places));
+  const errors = new ListThenWords();
+  const begin = Promise.withResolvers<string>();
+  const archive = await runner.forOutput(run, errors, begin.promise);
+  archive.once('close', () => {
+    if (archive.readableEnded) errors.list.end();
+    else errors.list.destroy(archive.errored ?? new Error(`${run.what} was broken off`));
+  });
+  const fields = zeroEnded(errors.list);
+  let room: T;
+  try {
+    room = await makeRoom(await spaceIn(fields, places));
+  } catch (error) {
+    archive.destroy();
+    throw error;
+  }
+  begin.resolve('begin\n');
+  const listed = async (): Promise<DataEntry[]> => {
+    await fields.next(); // the second empty field
+    return comparable(context, await entriesIn(fields, places));
+  };
+  const entries = listed();
+  // whoever reads the archive sees how it ends
+  entries.catch(() => undefined);
+  return { archive, entries, room };
+}
+
+/** As `DataDriver.write`. */
+export async function writeData(
+  data: ScriptedData,
+  archive: Readable,
+  keepAside?: string,
+): Promise<void> {
+  const { tools, places, runner } = data;
+  await runner.withInput(writing(data, 'writing', writeScript(tools, places, keepAside)), archive);
+}
+
+/** As `DataDriver.settle`. */
+export async function settleData(data: ScriptedData, keptAside: readonly string[]): Promise<void> {
+  const { tools, places, runner } = data;
+  const script = settleScript(tools, places, keptAside, EXIT.keeping);
+  const run = writing(data, 'removing what was kept aside of', script);
+  await buffer(await runner.forOutput(run));
+}
+
+function reading({ of }: ScriptedData, doing: string, script: string): ScriptRun {
+  const what = `${doing} the data of ${of}`;
+  return { script, what, writes: false, failed: dataError(what, 'read') };
+}
+
+function writing({ of }: ScriptedData, doing: string, script: string): ScriptRun {
+  const what = `${doing} the data of ${of}`;
+  return { script, what, writes: true, failed: dataError(what, 'write') };
+}
+
+/** Without what no archive holds. */
+function comparable(context: StepContext, entries: readonly DataEntry[]): DataEntry[] {
+  const kept = entries.filter(({ type }) => type !== 'socket');
+  if (kept.length < entries.length)
+    context.log(`${entries.length - kept.length} sockets are not part of the data`);
+  if (kept.some(({ attributes }) => attributes === undefined))
+    context.log(
+      'extended attributes are in the archive, and cannot be listed and compared: there is no getfattr (apt-get install attr), or it failed',
+    );
+  return kept;
+}
