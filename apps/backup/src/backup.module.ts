@@ -25,7 +25,12 @@ export class BackupModule implements OnApplicationShutdown {
 
   static forEnv(env: Env): DynamicModule {
     const drivers = loadDrivers(env.LIFTLOCK_DRIVERS, new SecretStore(env.secrets));
-    const repository = RepositoryModule.at(openRepository(env), drivers, env.LIFTLOCK_BACKUP_RATIO);
+    const repository = RepositoryModule.at(
+      openRepository(env),
+      drivers,
+      env.LIFTLOCK_BACKUP_RATIO,
+      env.LIFTLOCK_FOLDERS,
+    );
     return {
       module: BackupModule,
       imports: [

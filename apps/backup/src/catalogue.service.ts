@@ -177,6 +177,7 @@ function summaryOf(manifest: StoredManifest): ManifestSummary {
     container: source.container,
     containerId: source.containerId,
     paths: source.paths,
+    ...(source.folder === undefined ? {} : { folder: source.folder }),
     archive: { file: archive.file, format: archive.format, tools: archive.tools },
     counts: { ...(manifest.counts ?? countTypes(manifest.entries ?? [])) },
     ...(sealed === undefined ? {} : { encryptedTo: sealed.recipients }),

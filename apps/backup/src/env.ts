@@ -22,6 +22,24 @@ const fields = stepServiceEnv.extend({
    * Default 1: as if nothing could be packed.
    */
   LIFTLOCK_BACKUP_RATIO: z.coerce.number().min(0.01).max(2).default(1),
+  /**
+   * Folders of this machine that data may be read from and put back to, with all below them; absolute, with `:` between. Default none:
+   * whoever may write documents could else read any file here, and write any.
+   */
+  LIFTLOCK_FOLDERS: z
+    .string()
+    .default('')
+    .transform((text) => text.split(':').filter((folder) => folder !== ''))
+    .pipe(
+      z.array(
+        z
+          .string()
+          .regex(
+            /^\/(?!\/*$)/,
+            'must be absolute, and not / itself: give the folders that shares are mounted at',
+          ),
+      ),
+    ),
   /** The repository, which replicas of one site share: an absolute folder, or `s3://<bucket>[/<prefix>]`. Default: LIFTLOCK_DATA. */
   LIFTLOCK_BACKUP_STORE: z
     .string()

@@ -1,8 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import type { ActionInput, ActionOutput } from '#contracts';
-import { DriverRegistry, transferMeter, type DataDriver, type StepContext } from '#drivers/core';
+import { transferMeter, type DataDriver, type StepContext } from '#drivers/core';
 import { LiftlockError } from '#kernel';
 import { UnitOfWork } from '#persistence';
+import { DataDrivers } from './data-drivers.js';
 import { assertUnused } from './data-in-use.js';
 import { differences, isUntouched } from './domain/differences.js';
 import type { Manifest } from './domain/manifest.js';
@@ -10,6 +11,7 @@ import { BackupStore } from './persistence/backup.store.js';
 import type { BackupFolder, BackupKey } from './repository/backup-folder.js';
 import { Repository } from './repository/repository.js';
 import { RoomService } from './room.service.js';
+import { assertSameFolder } from './same-folder.js';
 import { outputOf } from './snapshot.service.js';
 
 type Input = ActionInput<'data.restore'>;
@@ -21,7 +23,7 @@ export class RestoreService {
   constructor(
     private readonly work: UnitOfWork,
     private readonly backups: BackupStore,
-    private readonly drivers: DriverRegistry,
+    private readonly drivers: DataDrivers,
     private readonly room: RoomService,
     private readonly repository: Repository,
   ) {}
@@ -31,7 +33,8 @@ export class RestoreService {
     const key = { environment, application, upgrade, backup: input.backup };
     const folder = this.repository.folder(key);
     const manifest = await this.load(context, input, folder);
-    const { data } = await this.drivers.get(context.target.driver);
+    const data = await this.drivers.of(context, input);
+    await assertSameFolder(data, context, input, manifest);
     await assertUnused(data, context, input, 'nothing is restored');
     const at = { environment, target: context.target.name, container: input.container };
     const halves = await this.work.run((tx) => this.backups.incomplete(tx, at));
@@ -116,12 +119,13 @@ export class RestoreService {
     const same =
       source.container === input.container &&
       source.target.name === context.target.name &&
+      source.folder === input.folder &&
       source.paths.join('\n') === input.paths.join('\n');
     if (!same) {
       throw new LiftlockError(
         'invalid_step',
-        `the backup ${folder.path} is of ${source.paths.join(', ')} of ${source.container} on ${source.target.name}, and not of ` +
-          `${input.paths.join(', ')} of ${input.container} on ${context.target.name}; nothing was touched`,
+        `the backup ${folder.path} is of ${pathsIn(source)} of ${source.container} on ${source.target.name}, and not of ` +
+          `${pathsIn(input)} of ${input.container} on ${context.target.name}; nothing was touched`,
       );
     }
     const known = await this.work.run(async (tx) => {
@@ -136,6 +140,10 @@ export class RestoreService {
     }
     return folder.opened(manifest);
   }
+}
+
+function pathsIn({ paths, folder = '' }: Pick<Input, 'paths' | 'folder'>): string {
+  return paths.map((path) => folder + path).join(', ');
 }
 
 /** Under which what a restore finds is kept: attempts of one step share it. */

@@ -1,7 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { ActionInput, ActionOutput } from '#contracts';
 import {
-  DriverRegistry,
   transferMeter,
   type DataDriver,
   type DataEntry,
@@ -11,6 +10,7 @@ import {
 } from '#drivers/core';
 import { LiftlockError, type Clock } from '#kernel';
 import { UnitOfWork } from '#persistence';
+import { DataDrivers } from './data-drivers.js';
 import { assertUnused } from './data-in-use.js';
 import { differences } from './domain/differences.js';
 import {
@@ -49,7 +49,7 @@ export class SnapshotService {
   constructor(
     private readonly work: UnitOfWork,
     private readonly backups: BackupStore,
-    private readonly drivers: DriverRegistry,
+    private readonly drivers: DataDrivers,
     private readonly room: RoomService,
     @Inject(CLOCK) private readonly clock: Clock,
     private readonly repository: Repository,
@@ -61,7 +61,7 @@ export class SnapshotService {
     if (before !== undefined && input.consistency === 'stopped') {
       return this.foundBefore(context, folder, before);
     }
-    const { data } = await this.drivers.get(context.target.driver);
+    const data = await this.drivers.of(context, input);
     await this.assertWhole(context, input);
     if (input.consistency === 'stopped') {
       await assertUnused(data, context, input, 'no snapshot is taken');
@@ -118,7 +118,7 @@ export class SnapshotService {
     const endedAt = this.clock.now().toISOString();
     const { target } = context;
     return sealManifest({
-      version: 2,
+      version: input.folder === undefined ? 2 : 3,
       backup: input.backup,
       environment: context.environment,
       application: context.application,
@@ -133,7 +133,10 @@ export class SnapshotService {
         container: input.container,
         containerId: input.containerId,
         paths: input.paths,
-        image: { ...origin.image, digests: [...origin.image.digests] },
+        ...(input.folder === undefined ? {} : { folder: input.folder }),
+        ...(origin.image === undefined
+          ? {}
+          : { image: { ...origin.image, digests: [...origin.image.digests] } }),
         mounts: origin.mounts.map((mount) => ({ ...mount })),
       },
       quiesced: { how: input.consistency, ran: [...ran], startedAt, endedAt },

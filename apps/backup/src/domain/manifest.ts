@@ -23,8 +23,8 @@ const dataEntry = z.strictObject({
 /** All but the entries. */
 const manifestHead = z.strictObject({
   /**
-   * Of this format: what 2 has and 1 had not is optional here, so that both are read; 3 is what is encrypted. docs/backup-format.md says
-   * what each has.
+   * Of this format: what 2 has and 1 had not is optional here, so that all are read; 3 is what is encrypted, or lay in a folder.
+   * docs/backup-format.md says what each has.
    */
   version: z.literal([1, 2, 3]),
   backup: z.string(),
@@ -42,6 +42,8 @@ const manifestHead = z.strictObject({
     container: z.string(),
     containerId: z.string(),
     paths: z.array(z.string()),
+    /** Of the backup service's machine, that the paths are below. */
+    folder: z.string().optional(),
     image: z
       .strictObject({ reference: z.string(), id: z.string(), digests: z.array(z.string()) })
       .optional(),
@@ -175,8 +177,9 @@ export function parseManifest(
     };
   }
   const { digest, ...body } = parsed.data;
-  const isSealed = body.version === 3;
-  if (isSealed !== (body.sealed !== undefined) || isSealed !== (body.entries === undefined))
+  const isSealed = body.sealed !== undefined;
+  const is3 = isSealed || body.source.folder !== undefined;
+  if (is3 !== (body.version === 3) || isSealed !== (body.entries === undefined))
     return { problem: `has not what one of version ${body.version} has` };
   if (digestOf(body) !== digest) return { problem: 'is not what its digest was made of' };
   if (manifestText(parsed.data) !== text) return { problem: 'is not as it was written' };

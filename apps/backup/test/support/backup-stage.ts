@@ -92,7 +92,9 @@ export class BackupStage {
       publisher: NoMessages,
     });
     const repository = make(root);
-    const services = RepositoryModule.at(repository, new DriverRegistry({ docker: dockerDriver }));
+    const drivers = new DriverRegistry({ docker: dockerDriver });
+    // scenes' folders are there
+    const services = RepositoryModule.at(repository, drivers, undefined, [tmpdir()]);
     class Root {}
     const app = await NestFactory.createApplicationContext(
       { module: Root, imports: [NoMessagesModule, persistence, services] },

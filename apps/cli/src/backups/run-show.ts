@@ -49,6 +49,7 @@ export function described(view: BackupView): string {
     ['encrypted to', manifest?.encryptedTo?.join(', ')],
     ['made with', manifest && Object.values(manifest.archive.tools).join('; ')],
     ['container', manifest && `${manifest.container} on ${manifest.target}`],
+    ['folder', manifest?.folder],
     ['paths', manifest?.paths.join(', ')],
     [
       'mounts',

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { seconds, sha256 } from '../names.js';
+import { plainPath } from './files.js';
 import { registryCredentials } from '../documents/mirror.js';
 
 /** Which image: by ID where it is known (`docker image inspect`'s `.Id`), else by a digest reference, never by tag alone. */
@@ -94,10 +95,10 @@ export const removeOldInput = z.strictObject({ ...instance, keptName: z.string()
 const dataSource = {
   ...instance,
   keptName: z.string().min(1),
-  /** On the backup service's machine, where a share is mounted there: `paths` lie in it. Left out: they lie in the container. */
-  folder: z.string().startsWith('/').optional(),
-  /** Absolute paths inside the container, or within `folder`. */
+  /** Absolute paths inside the container; with `folder` below that. */
   paths: z.array(z.string().startsWith('/')).min(1),
+  /** On the backup service's machine, absolute: a share that it has mounted, too. Left out: the data is in the container. */
+  folder: plainPath.optional(),
   /**
    * Name of the backup: the same for the snapshot and its restore, made by the planner. Unique within one upgrade only, since a plan
    * does not know its upgrade: the backup service puts the upgrade's id before it.

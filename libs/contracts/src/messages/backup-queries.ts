@@ -76,6 +76,8 @@ const manifestSummary = z.object({
   container: z.string(),
   containerId: z.string(),
   paths: z.array(z.string()),
+  /** Of the backup service's machine, that the paths are below. */
+  folder: z.string().optional(),
   archive: z.object({
     file: z.string(),
     format: z.string(),

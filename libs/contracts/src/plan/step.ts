@@ -38,8 +38,13 @@ export const stepTarget = z.strictObject({
 });
 export type StepTarget = z.infer<typeof stepTarget>;
 
-/** The same, or a registry, which no driver reaches: `endpoint` is its host, with the path that images are put below. */
-export const stepPlace = stepTarget.extend({ driver: z.enum([...DRIVER_NAMES, 'registry']) });
+/**
+ * The same, or what no driver reaches: a registry, whose `endpoint` is its host with the path that images are put below; or a folder of the
+ * backup service's machine, which has data and no instances, with that as its `endpoint`.
+ */
+export const stepPlace = stepTarget.extend({
+  driver: z.enum([...DRIVER_NAMES, 'registry', 'folder']),
+});
 export type StepPlace = z.infer<typeof stepPlace>;
 
 export const step = z.strictObject({

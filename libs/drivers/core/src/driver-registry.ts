@@ -12,7 +12,7 @@ export class DriverRegistry {
   get(name: StepPlace['driver']): Promise<Driver> {
     const known = this.open.get(name);
     if (known !== undefined) return known;
-    const loader = name === 'registry' ? undefined : this.loaders[name];
+    const loader = name === 'registry' || name === 'folder' ? undefined : this.loaders[name];
     if (loader === undefined) {
       const loaded = Object.keys(this.loaders).join(', ');
       throw new LiftlockError(

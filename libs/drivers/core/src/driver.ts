@@ -194,7 +194,8 @@ export interface DataDisk {
 
 /** Where data comes from: for the record, nothing is done by it. */
 export interface DataOrigin {
-  readonly image: {
+  /** Not there: nothing of ours ran on it. */
+  readonly image?: {
     /** As a person wrote it. */
     readonly reference: string;
     readonly id: string;
@@ -204,7 +205,7 @@ export interface DataOrigin {
   readonly mounts: ReadonlyArray<{
     readonly destination: string;
     readonly kind: 'volume' | 'bind';
-    /** Name of the volume, or path on the host. */
+    /** Name of the volume, or path on the host; of a folder what is mounted there: `10.0.0.5:/export:/ (nfs4)`. */
     readonly source: string;
   }>;
 }
@@ -214,10 +215,28 @@ export interface DataSource {
   readonly containerId: string;
   readonly keptName: string;
   readonly paths: readonly string[];
+  /** On the service's machine: then the paths are below it, each with a slash before it. Default: they are inside the container. */
+  readonly folder?: string | undefined;
+}
+
+/** What only a target can tell of data that is on a folder of the service's machine. */
+export interface FolderUse {
+  /** As `DataDriver.usedBy`: whatever of the instance runs, and whatever mounts the same share. */
+  usedBy(context: StepContext, source: DataSource): Promise<string[]>;
+  /** As `DataDriver.isAsLeft`. @param list what lies there now */
+  isAsLeft(
+    context: StepContext,
+    source: DataSource,
+    list: () => Promise<readonly DataEntry[]>,
+  ): Promise<boolean>;
+  /** That runs, or ran, on it. */
+  image(context: StepContext, source: DataSource): Promise<DataOrigin['image']>;
 }
 
 /** The backup's part: the bytes; what becomes of them is the backup service's business. */
 export interface DataDriver {
+  /** Not there: data of this target's instances is on no folder of the service's machine. */
+  readonly folders?: FolderUse;
   /** Names of what runs and mounts any of the data, whoever started it: nothing is restored unless this is empty. */
   usedBy(context: StepContext, source: DataSource): Promise<string[]>;
   /**

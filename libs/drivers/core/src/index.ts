@@ -14,6 +14,7 @@ export type {
   DriverLoader,
   ImageDriver,
   FileDriver,
+  FolderUse,
   HookDriver,
   InstanceDriver,
   LookUpLayers,

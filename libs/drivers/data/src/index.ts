@@ -13,6 +13,7 @@ export {
   type OptionalTool,
   type Tool,
 } from './data-tools.js';
+export { FolderData } from './folder-data.js';
 export { HeldEnd, newMark, withMark, wordsBefore, type ScriptEnd } from './end-mark.js';
 export { ListThenWords, Tail, type ErrorText } from './error-text.js';
 export {

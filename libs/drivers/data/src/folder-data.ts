@@ -1,0 +1,149 @@
+import type { Readable } from 'node:stream';
+import type {
+  DataDriver,
+  DataEntry,
+  DataOrigin,
+  DataSource,
+  DataSpace,
+  FolderUse,
+  StepContext,
+} from '#drivers/core';
+import { digestOf, LiftlockError } from '#kernel';
+import { localTools, type DataTools } from './data-tools.js';
+import { fileUsers } from './file-users.js';
+import { fileSystemsOf, folderPlaces, refuseLinks, type FolderPlaces } from './folder-places.js';
+import { LocalScripts } from './local-scripts.js';
+import { endLeftovers } from './script-marks.js';
+import {
+  listData,
+  measureData,
+  readData,
+  readDataMeasured,
+  settleData,
+  writeData,
+  type ScriptedData,
+} from './scripted-data.js';
+
+/** The data of a folder that the service's machine has mounted: a share, a disk, a bind mount. */
+export class FolderData implements DataDriver {
+  private static tools: Promise<DataTools> | undefined;
+
+  /**
+   * @param allowed folders of this machine that data may be in
+   * @param target knows who else works on it; default: nobody does but processes of this machine
+   */
+  constructor(
+    private readonly allowed: readonly string[],
+    private readonly target?: FolderUse,
+  ) {}
+
+  async usedBy(context: StepContext, source: DataSource): Promise<string[]> {
+    const places = await this.places(source);
+    await endLeftovers(context, keyOf(places));
+    const elsewhere = (await this.target?.usedBy(context, source)) ?? [];
+    return [...elsewhere, ...(await fileUsers(places))];
+  }
+
+  async isAsLeft(context: StepContext, source: DataSource): Promise<boolean> {
+    return (
+      (await this.target?.isAsLeft(context, source, () => this.list(context, source))) ?? false
+    );
+  }
+
+  async list(context: StepContext, source: DataSource): Promise<DataEntry[]> {
+    return listData(context, await this.data(context, source));
+  }
+
+  async space(context: StepContext, source: DataSource): Promise<DataSpace> {
+    return measureData(await this.data(context, source));
+  }
+
+  async origin(context: StepContext, source: DataSource): Promise<DataOrigin> {
+    const image = await this.target?.image(context, source);
+    const found = fileSystemsOf(await this.places(source));
+    return {
+      ...(image === undefined ? {} : { image }),
+      mounts: found.map(({ path: destination, source: from }) => ({
+        ...{ destination, kind: 'bind', source: from },
+      })),
+    };
+  }
+
+  async read(context: StepContext, source: DataSource): Promise<Readable> {
+    await this.lookBeforeReading(context, source);
+    return readData(await this.data(context, source));
+  }
+
+  async readMeasured<T>(
+    context: StepContext,
+    source: DataSource,
+    makeRoom: (space: DataSpace) => Promise<T>,
+  ): Promise<{ archive: Readable; entries: Promise<DataEntry[]>; room: T }> {
+    await this.lookBeforeReading(context, source);
+    return readDataMeasured(context, await this.data(context, source), makeRoom);
+  }
+
+  async write(
+    context: StepContext,
+    source: DataSource,
+    archive: Readable,
+    keepAside?: string,
+  ): Promise<void> {
+    let data: ScriptedData;
+    try {
+      data = await this.data(context, source);
+    } catch (error) {
+      archive.destroy();
+      throw error;
+    }
+    await writeData(data, archive, keepAside);
+  }
+
+  async settle(
+    context: StepContext,
+    source: DataSource,
+    keptAside: readonly string[],
+  ): Promise<void> {
+    await settleData(await this.data(context, source), keptAside);
+  }
+
+  async archiver(): Promise<{ format: string; tools: Readonly<Record<string, string>> }> {
+    const { versions } = await this.tools();
+    return { format: 'tar.zst', tools: versions };
+  }
+
+  private async data(context: StepContext, source: DataSource): Promise<ScriptedData> {
+    const [tools, places] = await Promise.all([this.tools(), this.places(source)]);
+    const runner = new LocalScripts(context, tools, keyOf(places));
+    return { of: source.container, tools, places, runner };
+  }
+
+  private async places({ folder, paths }: DataSource): Promise<FolderPlaces> {
+    if (folder === undefined) throw new LiftlockError('invalid_step', 'names no folder');
+    return folderPlaces(this.allowed, { folder, paths });
+  }
+
+  /** Looked for again after a failure: a package may have been installed. */
+  private tools(): Promise<DataTools> {
+    FolderData.tools ??= localTools();
+    FolderData.tools.catch(() => (FolderData.tools = undefined));
+    return FolderData.tools;
+  }
+
+  private async lookBeforeReading(context: StepContext, source: DataSource): Promise<void> {
+    const places = await this.places(source);
+    await refuseLinks(places);
+    // a backup of it is worth having, though only a person can put it back
+    const found = fileSystemsOf(places).find(({ isReadOnly }) => isReadOnly);
+    if (found === undefined) return;
+    context.log(
+      `${source.folder}${found.path === '/' ? '' : found.path} is mounted read-only on the machine of the backup service: nothing can be restored there before it is mounted read-write`,
+      'warn',
+    );
+  }
+}
+
+/** What scripts work on, in their marks. */
+function keyOf({ root, paths }: FolderPlaces): string {
+  return digestOf([root, [...paths]]);
+}
