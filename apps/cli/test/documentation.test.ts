@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { readText } from '../src/documents/read-documents.js';
 
-const PAGES = ['planning.md', 'policy.md'];
+const PAGES = ['planning.md', 'policy.md', 'drivers/kubernetes.md'];
 
 describe.each(PAGES)('the examples of docs/%s', (page) => {
   const text = readFileSync(new URL(`../../../docs/${page}`, import.meta.url), 'utf8');
