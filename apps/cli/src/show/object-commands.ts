@@ -44,7 +44,7 @@ function copySecret(kubectl: string, from: string, to: string): string {
 function keep(kubectl: string, work: ObjectWork, stepId: string): string[] {
   if (work.type === 'apply')
     return [
-      `${built(kubectl, work.path)} | ${kubectl} get -f - -o yaml --ignore-not-found | sed '/^    \\(uid\\|resourceVersion\\|creationTimestamp\\|generation\\): /d' > ${keptFile(stepId)}`,
+      `${built(work.path)} | ${kubectl} get -f - -o yaml --ignore-not-found | sed '/^ \\{2,4\\}\\(uid\\|resourceVersion\\|creationTimestamp\\|generation\\): /d' > ${keptFile(stepId)}`,
     ];
   if (!('object' in work)) {
     const nodes = `-o custom-columns=NAME:.metadata.name,CORDONED:.spec.unschedulable`;
@@ -85,7 +85,7 @@ function forward(kubectl: string, work: ObjectWork): string[] {
     case 'apply': {
       const force = work.force ? ' --force-conflicts' : '';
       return [
-        `${built(kubectl, work.path)} | ${kubectl} apply --server-side --field-manager=liftlock${force} -f -`,
+        `${built(work.path)} | ${kubectl} apply --server-side --field-manager=liftlock${force} -f -`,
       ];
     }
     case 'patch': {
@@ -121,7 +121,14 @@ function forward(kubectl: string, work: ObjectWork): string[] {
 
 function back(kubectl: string, work: ObjectWork, undoes: string): string[] {
   switch (work.type) {
-    case 'merge':
+    case 'merge': {
+      // not replace: that would write an annotation of its own
+      const patch = `[{op: "add", path: "/data", value: (.data // {})}]`;
+      const kept = `${kubectl} create --dry-run=client -o json -f ${keptFile(undoes)}`;
+      return [
+        `${kubectl} patch ${quote(work.object)} --type json -p "$(${kept} | jq -c ${quote(patch)})"`,
+      ];
+    }
     case 'patch':
       return [`${kubectl} replace -f ${keptFile(undoes)}`];
     case 'secret':
@@ -132,8 +139,9 @@ function back(kubectl: string, work: ObjectWork, undoes: string): string[] {
         : [`${kubectl} create -f ${keptFile(undoes)}`];
     case 'apply':
       return [
-        `${built(kubectl, work.path)} | ${kubectl} delete --wait --ignore-not-found -f -   # only what is not in ${keptFile(undoes)}`,
-        `${kubectl} replace -f ${keptFile(undoes)}`,
+        `${kubectl} replace -f ${keptFile(undoes)}   # where it holds anything`,
+        // a person decides which: all that was there before stays
+        `# then delete what it made, and the file has not: ${built(work.path)} | ${kubectl} get -f - -o name`,
       ];
     case 'cordon':
     case 'drain':
@@ -160,10 +168,8 @@ function mergePatch(kubectl: string, object: string, patch: object): string {
 }
 
 /** A file of manifests is taken as it is, a folder is built. */
-function built(kubectl: string, path: string): string {
-  return /\.(ya?ml|json)$/.test(path)
-    ? `cat ${quote(path)}`
-    : `${kubectl.slice(0, 'kubectl'.length)} kustomize ${quote(path)}`;
+function built(path: string): string {
+  return /\.(ya?ml|json)$/.test(path) ? `cat ${quote(path)}` : `kubectl kustomize ${quote(path)}`;
 }
 
 type Nodes = Extract<ObjectWork, { type: 'drain' }>['nodes'];

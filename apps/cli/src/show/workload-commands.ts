@@ -51,12 +51,11 @@ export function workloadCommands(step: Step, action: WorkloadAction): string[] {
     case 'instance.restore-old': {
       const { container, keptName, start } = input(action);
       const { place, kubectl, resource } = at(container);
-      const replicas = start
-        ? 'if $kept.replicas then .spec.replicas = $kept.replicas else . end'
-        : '.spec.replicas = 0';
-      const program = `.spec.template = $kept.template | ${place.kind === 'DaemonSet' ? '.' : replicas}`;
+      const replicas = `{op: "replace", path: "/spec/replicas", value: ${start ? '.replicas' : '0'}}`;
+      const program = `[{op: "replace", path: "/spec/template", value: .template}${place.kind === 'DaemonSet' ? '' : `, ${replicas}`}]`;
       return [
-        `${kubectl} get ${resource} -o json | jq --argjson kept "$(${keptText(kubectl, keptName)})" ${quote(program)} | ${kubectl} replace -f -`,
+        // not replace: that would write an annotation of its own
+        `${kubectl} patch ${resource} --type json -p "$(${keptText(kubectl, keptName)} | jq -c ${quote(program)})"`,
       ];
     }
     case 'instance.remove-new':
@@ -108,7 +107,9 @@ function recordName(keptName: string): string {
 
 /** The same record that Liftlock writes: either of them may go on where the other one ended. */
 function keepCommand(kubectl: string, resource: string, keptName: string): string {
-  const program = quote('{replicas: .spec.replicas, template: .spec.template}');
+  const program = quote(
+    '{replicas: .spec.replicas, template: .spec.template} | with_entries(select(.value != null))',
+  );
   return `${kubectl} create configmap ${quote(recordName(keptName))} --from-literal=record="$(${kubectl} get ${resource} -o json | jq -c ${program})"   # where it is there already: leave it`;
 }
 
