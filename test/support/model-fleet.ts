@@ -50,8 +50,15 @@ export class ModelFleet {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  /** A world of three components in three waves, all with data, and the documents that lead from 1.0 to 2.0. */
-  async newWorld(): Promise<ModelRun> {
+  /**
+   * A world of three components in three waves, all with data unless it is said otherwise, and the documents that lead from 1.0 to 2.0.
+   * @param specs what components' documents say besides, by name; `data: undefined`: it has none
+   * @param objects of a cluster's API, by `<namespace>/<kind>/<name>`
+   */
+  async newWorld(
+    specs: Readonly<Record<string, object>> = {},
+    objects: Readonly<Record<string, string>> = {},
+  ): Promise<ModelRun> {
     this.worlds += 1;
     const name = `world-${this.worlds}`;
     const world = join(this.folder, name);
@@ -60,9 +67,12 @@ export class ModelFleet {
       COMPONENTS.map((container) => ({
         container,
         image: OLD_IMAGE,
-        data: { '/data/text': `of ${container}` },
+        ...('data' in (specs[container] ?? {})
+          ? {}
+          : { data: { '/data/text': `of ${container}` } }),
       })),
       [NEW_IMAGE],
+      objects,
     );
     const head = { apiVersion: 'liftlock.dev/v1' };
     await this.api.put('environments', {
@@ -82,6 +92,7 @@ export class ModelFleet {
           dependsOn: COMPONENTS.slice(Math.max(0, index - 1), index),
           data: { paths: ['/data'] },
           checks: [{ type: 'running', deadlineSeconds: 5, intervalMs: 50, stableSeconds: 0 }],
+          ...specs[component],
         })),
       },
     });

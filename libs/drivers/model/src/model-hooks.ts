@@ -52,6 +52,7 @@ export class ModelHooks {
     container: string,
   ): Promise<Output> {
     await this.effects.obey(context, action, container, 'before');
+    await this.effects.obey(context, action, container, 'after');
     return { found: 'nothing_to_do', said: [] };
   }
 }
