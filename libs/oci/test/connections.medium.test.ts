@@ -132,8 +132,9 @@ describe('TLS', () => {
     const registries = new Registries();
     try {
       const client = registries.client(known.host);
-      await Promise.all([1, 2, 3].map(() => client.ping()));
-      await ping(known.host, { ca: pem('other.pem') });
+      const pings = await Promise.allSettled([1, 2, 3].map(() => client.ping()));
+      expect(pings.map(({ status }) => status)).toEqual(pings.map(() => 'fulfilled'));
+      await expect(ping(known.host, { ca: pem('other.pem') })).resolves.toBeUndefined();
     } finally {
       registries.close();
       await known.stop();
@@ -185,6 +186,12 @@ describe('client certificates', () => {
       });
       const clientCertificate = { cert: pem('client.pem'), key: pem('client.key') };
       await ping(strict.host, { ca: pem('ca.pem'), clientCertificate });
+      // as docker and skopeo look for them; what is said goes before
+      const asDocker = { certificates: () => ({ ca: pem('ca.pem'), clientCertificate }) };
+      await ping(strict.host, {}, asDocker);
+      await expect(ping(strict.host, { ca: pem('other.pem') }, asDocker)).rejects.toMatchObject({
+        message: expect.stringContaining('is not trusted') as string,
+      });
     } finally {
       await strict.stop();
     }

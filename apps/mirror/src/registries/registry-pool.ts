@@ -23,7 +23,7 @@ export class RegistryPool {
 
   constructor(
     private readonly secrets: SecretStore,
-    private readonly logins: Pick<RegistriesOptions, 'credentials' | 'proxy'>,
+    private readonly logins: Pick<RegistriesOptions, 'credentials' | 'certificates' | 'proxy'>,
   ) {}
 
   /** @throws LiftlockError `misconfigured` for a secret that this service does not know. */

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { ProxySettings } from '../http/settings.js';
+import { certificatesIn, type Certificates } from './certificate-folders.js';
 import { DockerConfigStore } from './credential-store.js';
 
 /** Variables of the environment that say how a person is signed in to registries, and by which proxies they are reached. */
@@ -10,9 +11,10 @@ export const LOGIN_VARIABLES = [
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
-/** As `docker login`, `podman login` and `skopeo login` left it, and the usual variables of proxies. */
+/** As `docker login`, `podman login` and `skopeo login` left it, certificates as they look for them, and the usual variables of proxies. */
 export function loginSettings(variables: Variables): {
   readonly credentials: DockerConfigStore;
+  readonly certificates: (registry: string) => Certificates;
   readonly proxy?: ProxySettings;
 } {
   const home = variables['HOME'];
@@ -23,6 +25,10 @@ export function loginSettings(variables: Variables): {
     ...(docker === undefined ? [] : [join(docker, 'config.json')]),
     ...(runtime ? [join(runtime, 'containers', 'auth.json')] : []),
   ];
+  const folders = [
+    ...(home ? [join(home, '.config', 'containers', 'certs.d')] : []),
+    ...['/etc/containers/certs.d', '/etc/docker/certs.d'],
+  ];
   const proxy = (name: 'HTTP_PROXY' | 'HTTPS_PROXY' | 'NO_PROXY'): Record<string, string> => {
     const value = variables[name] || variables[name.toLowerCase()];
     return value ? { [name]: value } : {};
@@ -30,6 +36,7 @@ export function loginSettings(variables: Variables): {
   const proxies = { ...proxy('HTTP_PROXY'), ...proxy('HTTPS_PROXY'), ...proxy('NO_PROXY') };
   return {
     credentials: new DockerConfigStore(files, variables),
+    certificates: (registry) => certificatesIn(folders, registry),
     ...(proxies['HTTP_PROXY'] || proxies['HTTPS_PROXY'] ? { proxy: proxies } : {}),
   };
 }

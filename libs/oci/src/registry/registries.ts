@@ -1,3 +1,4 @@
+import type { Certificates } from '../auth/certificate-folders.js';
 import type { CredentialStore } from '../auth/credential-store.js';
 import { BackOff } from '../http/back-off.js';
 import { RateLimit } from '../http/rate-limit.js';
@@ -9,6 +10,8 @@ export interface RegistriesOptions {
   /** By the name that references have. */
   readonly settings?: Readonly<Record<string, RegistrySettings>>;
   readonly credentials?: CredentialStore;
+  /** Of a registry for which `settings` has none; default: none. */
+  readonly certificates?: (registry: string) => Certificates;
   readonly proxy?: ProxySettings;
   /** Milliseconds without progress after which a request is given up; default 60,000. */
   readonly stallMs?: number;
@@ -33,9 +36,9 @@ export class Registries {
     const known = this.clients.get(registry);
     if (known !== undefined) return known;
     const { settings, credentials, proxy, stallMs, longestPauseMs } = this.options;
-    const own = settings?.[registry];
+    const own = { ...this.options.certificates?.(registry), ...settings?.[registry] };
     const client = new RegistryClient(registry, {
-      ...(own === undefined ? {} : { settings: own }),
+      settings: own,
       ...(credentials === undefined ? {} : { credentials }),
       ...(proxy === undefined ? {} : { proxy }),
       ...(stallMs === undefined ? {} : { stallMs }),
