@@ -2,9 +2,10 @@ import { Command, InvalidArgumentError } from 'commander';
 import type { Registries } from '#oci';
 import { connectRegistries } from '../mirror/connect.js';
 import {
+  list,
   registryOptions,
-  wordsOf,
   withWords,
+  wordsOf,
   type RegistryOptions,
 } from '../mirror/registry-options.js';
 import { runCopy } from '../mirror/run-copy.js';
@@ -20,15 +21,15 @@ interface Common extends RegistryOptions {
 }
 
 interface Copying extends Common {
-  readonly platform: readonly string[];
+  readonly platform?: readonly string[];
   readonly referrers: boolean;
   readonly thorough: boolean;
-  readonly alsoTag: readonly string[];
-  readonly key: readonly string[];
+  readonly alsoTag?: readonly string[];
+  readonly key?: readonly string[];
 }
 
 interface Syncing extends Common {
-  readonly key: readonly string[];
+  readonly key?: readonly string[];
 }
 
 /** Images from registry or archive to registry, without the fleet; and the fleet's record of what it mirrored. */
@@ -53,8 +54,8 @@ function copyCommand(output: Output): Command {
       'REGISTRY/NAME:TAG, …@DIGEST, oci-archive:PATH[:NAME], docker-archive:PATH[:NAME]',
     )
     .argument('<target>', 'REGISTRY/NAME:TAG')
-    .option('--platform <os/arch>', 'of an index only this one; may be repeated', list, [])
-    .option('--also-tag <tag>', 'another tag at the target; may be repeated', list, [])
+    .option('--platform <os/arch>', 'of an index only this one; may be repeated', list)
+    .option('--also-tag <tag>', 'another tag at the target; may be repeated', list)
     .option('--no-referrers', 'leave signatures, SBOMs and attestations behind')
     .option(
       '--thorough',
@@ -65,12 +66,13 @@ function copyCommand(output: Output): Command {
       '--key <file>',
       'PEM of a public key that must have signed it (cosign); may be repeated',
       list,
-      [],
     )
     .action(async (source: string, target: string, options: Copying) => {
       const registries = connected(options);
       try {
-        await runCopy(registries, source, target, { ...options, format: options.output }, output);
+        const { platform = [], alsoTag = [], key = [], output: format } = options;
+        const wanted = { ...options, platform, alsoTag, key, format };
+        await runCopy(registries, source, target, wanted, output);
       } finally {
         registries.close();
       }
@@ -85,7 +87,6 @@ function syncCommand(output: Output, setExit: SetExit): Command {
       '--key <file>',
       'PEM of a public key that must have signed them (cosign); may be repeated',
       list,
-      [],
     )
     .action(async (file: string, options: Syncing) => {
       // what reads YAML takes longer to load than a copy of what is there takes
@@ -101,7 +102,7 @@ function syncCommand(output: Output, setExit: SetExit): Command {
         const whole = await runSync(
           registries,
           wanted,
-          { ...options, format: options.output },
+          { key: options.key ?? [], format: options.output },
           output,
         );
         if (!whole) setExit(EXIT.failed);
@@ -178,10 +179,6 @@ function common(name: string): Command {
 function connected(options: RegistryOptions): Registries {
   const { words, bytesPerSecond } = wordsOf(options);
   return connectRegistries(words, bytesPerSecond);
-}
-
-function list(value: string, before: readonly string[]): string[] {
-  return [...before, value];
 }
 
 function format(value: string): Format {

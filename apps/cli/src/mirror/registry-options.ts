@@ -2,10 +2,10 @@ import { InvalidArgumentError, type Command } from 'commander';
 import type { RegistryWords } from './connect.js';
 
 export interface RegistryOptions {
-  readonly insecure: readonly string[];
-  readonly ca: readonly string[];
-  readonly cert: readonly string[];
-  readonly limit: readonly Limit[];
+  readonly insecure?: readonly string[];
+  readonly ca?: readonly string[];
+  readonly cert?: readonly string[];
+  readonly limit?: readonly Limit[];
 }
 
 /** Bytes a second of one registry, or of all together. */
@@ -23,24 +23,21 @@ export function registryOptions(command: Command): Command {
       '--insecure <registry>',
       'its TLS is not checked, plain HTTP is spoken where there is none; may be repeated',
       list,
-      [],
     )
-    .option('--ca <registry=file>', 'PEM of the CA of a registry; may be repeated', list, [])
+    .option('--ca <registry=file>', 'PEM of the CA of a registry; may be repeated', list)
     .option(
       '--cert <registry=file,file>',
       'PEM of the client certificate that a registry asks for, and of its key; may be repeated',
       list,
-      [],
     )
     .option(
       '--limit <bytes>',
       'bytes a second in all, as 500K, 20M, 1G, or of one registry, as REGISTRY=20M; may be repeated',
       limits,
-      [],
     );
 }
 
-export function wordsOf({ insecure, ca, cert, limit }: RegistryOptions): {
+export function wordsOf({ insecure = [], ca = [], cert = [], limit = [] }: RegistryOptions): {
   readonly words: Words;
   /** Of all registries together. */
   readonly bytesPerSecond: number | undefined;
@@ -82,13 +79,14 @@ function split(text: string, how: string): readonly [string, string] {
   return [text.slice(0, equals), text.slice(equals + 1)];
 }
 
-function list(value: string, before: readonly string[]): string[] {
+/** An option that may be repeated. Without a default, which the help would show as `[]`. */
+export function list(value: string, before: readonly string[] = []): string[] {
   return [...before, value];
 }
 
 const UNITS: Readonly<Record<string, number>> = { '': 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3 };
 
-function limits(value: string, before: readonly Limit[]): Limit[] {
+function limits(value: string, before: readonly Limit[] = []): Limit[] {
   const equals = value.lastIndexOf('=');
   const registry = equals === -1 ? undefined : value.slice(0, equals);
   const found = /^(\d+)([KMG]?)i?B?$/i.exec(value.slice(equals + 1));
