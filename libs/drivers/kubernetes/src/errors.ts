@@ -109,7 +109,8 @@ const CONNECTION_CODES = new Set([
 ]);
 
 function isConnectionError(thrown: unknown): boolean {
-  const { code = '', name = '' } = (thrown ?? {}) as NodeJS.ErrnoException;
+  const { name = '' } = (thrown ?? {}) as Partial<Error>;
+  const code = thrown instanceof Error ? codeOf(thrown) : '';
   return CONNECTION_CODES.has(code) || code.startsWith('UND_ERR_') || name === 'TimeoutError';
 }
 
@@ -152,8 +153,9 @@ function unreachable(
   );
 }
 
-/** Some of the client's errors have the reason within. */
-function codeOf(error: NodeJS.ErrnoException): string {
-  const { cause } = error;
-  return error.code ?? (cause instanceof Error ? codeOf(cause) : '');
+/** Some of the client's errors have the reason within; those of the Web have numbers. */
+function codeOf(error: Error): string {
+  const { cause, code } = error as Error & { readonly code?: unknown };
+  if (typeof code === 'string') return code;
+  return cause instanceof Error ? codeOf(cause) : '';
 }

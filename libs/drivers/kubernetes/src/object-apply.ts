@@ -65,7 +65,8 @@ export async function applyManifests(
   for (const one of all) {
     const before = await objectAt(cluster, one.place, signal);
     const after = await apply(attempt, one, work.force, false);
-    changed ||= before?.metadata.resourceVersion !== after?.metadata.resourceVersion;
+    // not by its version: older servers count an apply that changes nothing, too
+    changed ||= !isDeepStrictEqual(before && content(before), after && content(after));
   }
   return changed ? 'done_now' : 'done_before';
 }

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { waitFor } from '#kernel';
 import type { ActionInput } from '#contracts';
 import { isConflict } from './errors.js';
@@ -68,7 +69,12 @@ export async function deleteBack(
   }
   if (current?.metadata.uid === before.metadata.uid) return 'nothing_to_do';
   if (current !== undefined) {
-    if (current.metadata.annotations?.[LABELS.upgrade] === context.upgrade) return 'done_before';
+    if (current.metadata.annotations?.[LABELS.upgrade] === context.upgrade) {
+      await forgetMark(attempt, place);
+      return 'done_before';
+    }
+    // the mark had gone when an attempt ended
+    if (isDeepStrictEqual(content(current), content(before))) return 'done_before';
     throw hookFailed(
       cluster,
       `${titleAt(place)} is not made again as it was: somebody made another one; delete that, and try again`,
@@ -120,6 +126,12 @@ async function forgetMark(
       if (!isConflict(error)) throw error;
     }
   }
+}
+
+/** What people write of an object: controllers add annotations of their own. */
+function content(object: KubeObject): object {
+  const { metadata, ...rest } = asNew(withoutTraces(object));
+  return { ...rest, labels: metadata.labels };
 }
 
 async function untilGone(

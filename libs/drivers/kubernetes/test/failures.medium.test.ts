@@ -66,7 +66,7 @@ test.concurrent.for([
     image: () => one.reference,
     changes: { container: { resources: { requests: { cpu: '1000' } } } },
     code: 'check_failed',
-    message: /Unschedulable: 0\/\d nodes are available: \d Insufficient cpu.*; make room/,
+    message: /Unschedulable: 0\/\d+ nodes are available: .*Insufficient cpu.*; make room/,
     name: 'huge',
   },
   {

@@ -195,7 +195,11 @@ export class Upgrading {
 /** Without what the API server and its controllers own. */
 export function asWritten({ metadata, spec }: KubeJson): object {
   const { annotations = {}, labels } = metadata;
-  const { 'deployment.kubernetes.io/revision': _revision, ...others } = annotations;
+  const {
+    'deployment.kubernetes.io/revision': _revision,
+    'deprecated.daemonset.template.generation': _generation,
+    ...others
+  } = annotations;
   return { labels, annotations: others, spec };
 }
 
