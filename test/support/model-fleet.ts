@@ -24,13 +24,14 @@ export class ModelFleet {
   private readonly kills = new Map<App, Promise<void>>();
 
   private constructor(
-    private readonly folder: string,
+    readonly folder: string,
     readonly fleet: EmbeddedFleet,
   ) {
     this.api = new ApiClient(fleet.url, fleet.token, PATIENCE_MS);
   }
 
-  static async start(): Promise<ModelFleet> {
+  /** @param backup variables of the backup service, besides those that all have */
+  static async start(backup: Readonly<Record<string, string>> = {}): Promise<ModelFleet> {
     const folder = mkdtempSync(join(tmpdir(), 'liftlock-chaos-'));
     const fleet = await EmbeddedFleet.start({
       folder,
@@ -41,6 +42,7 @@ export class ModelFleet {
         LIFTLOCK_LEASE_MS: String(LEASE_MS),
         LIFTLOCK_SWEEP_MS: String(SWEEP_MS),
       },
+      appEnv: { backup },
     });
     return new ModelFleet(folder, fleet);
   }

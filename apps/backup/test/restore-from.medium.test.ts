@@ -10,7 +10,7 @@ import { Encryption } from '../src/repository/encryption.js';
 import { FolderStore } from '../src/repository/folder-store.js';
 import { Repository } from '../src/repository/repository.js';
 import { BackupStage, expectRefused } from './support/backup-stage.js';
-import { S3Server } from './support/s3-server.js';
+import { S3Server } from '../../../test/support/s3-server.js';
 import { s3StoreOn } from './support/s3-store-on.js';
 
 const REFERENCE = 'env:LIFTLOCK_SECRET_BACKUP_KEY';

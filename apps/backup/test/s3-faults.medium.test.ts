@@ -8,7 +8,7 @@ import type { BackupFolder, BackupKey } from '../src/repository/backup-folder.js
 import { Repository } from '../src/repository/repository.js';
 import type { S3Store } from '../src/repository/s3/s3-store.js';
 import { expectRefused } from './support/expect-refused.js';
-import { S3Server, type Asked, type Fault } from './support/s3-server.js';
+import { S3Server, type Asked, type Fault } from '../../../test/support/s3-server.js';
 import { s3StoreOn } from './support/s3-store-on.js';
 import { someManifest } from './support/some-manifest.js';
 

@@ -14,7 +14,7 @@ import { FolderStore } from '../src/repository/folder-store.js';
 import { Repository } from '../src/repository/repository.js';
 import { expectRefused } from './support/expect-refused.js';
 import { s3StoreOn } from './support/s3-store-on.js';
-import { S3Server } from './support/s3-server.js';
+import { S3Server } from '../../../test/support/s3-server.js';
 import { someManifest } from './support/some-manifest.js';
 
 const MIB = 1024 * 1024;

@@ -1,7 +1,7 @@
 import { SecretStore } from '#drivers/core';
 import type { S3Options } from '../../src/repository/s3/s3-options.js';
 import { S3Store } from '../../src/repository/s3/s3-store.js';
-import type { S3Server } from './s3-server.js';
+import type { S3Server } from '../../../../test/support/s3-server.js';
 
 /** A store in the test's server, below the prefix `liftlock`. @param now milliseconds; default: the machine's */
 export function s3StoreOn(
