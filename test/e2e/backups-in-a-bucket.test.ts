@@ -72,7 +72,7 @@ describe('a fleet whose backups are encrypted in a bucket', () => {
     const shown = await asked('show', after, 'h1-a@host', '-o', 'json');
     expect(backupView.parse(JSON.parse(shown.stdout))).toMatchObject({
       location: expect.stringMatching(/^s3:\/\/backups\/fleet\/one\/.*\/h1-a@host$/) as string,
-      manifest: { version: 3, encryptedTo: [await identityToRecipient(identity)] },
+      manifest: { version: 4, encryptedTo: [await identityToRecipient(identity)] },
     });
     expect((await asked('verify', after)).stdout.match(/ is whole: /g)).toHaveLength(3);
     await asked('prune', '--application', run.name, '--keep-last', '1', '--delete');

@@ -67,7 +67,7 @@ describe.each([
       { present: true, location: scene.location, archiveSha256: made.archiveSha256 },
     ]);
     const { manifest } = await catalogue.get(key);
-    expect(manifest?.version).toBe(isEncrypted ? 3 : 2);
+    expect(manifest?.version).toBe(isEncrypted ? 4 : 2);
     expect(manifest?.encryptedTo).toEqual(
       isEncrypted ? [await identityToRecipient(identity)] : undefined,
     );

@@ -119,6 +119,9 @@ describe.each(CASES)('a backup in $name', ({ store, bytes: stored, isEncrypted }
       told += more;
     });
     expect(told).toBe(archive.bytes);
+    // before it counts it can be read as it will be then
+    const written = await buffer(attempt.readArchive({ archive }, never));
+    expect(written.equals(bytes)).toBe(true);
     expect(await listed(repository)).toEqual([]);
     expect(await folder.look(archive.bytes)).toBe('missing');
     const committed = await attempt.commit(someManifest(key, archive), guard);

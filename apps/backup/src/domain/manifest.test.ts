@@ -63,14 +63,14 @@ describe('a manifest', () => {
     expect(unseenIn(manifestText(sealed))).toEqual([]);
   });
 
-  it('of version 3 has its entries sealed, and no other has: what has neither is no backup of nothing', () => {
+  it('of version 4 has its entries sealed, and no other has: what has neither is no backup of nothing', () => {
     const text = manifestText(sealed);
     expect(parseManifest(text)).toEqual({ manifest: sealed });
     // a mount's path says where it was; what lies below it is nobody's business
     for (const { path } of read(v1).entries.slice(1)) expect(text).not.toContain(path);
     expect(text).not.toContain('mtime');
     const { entries: _entries, digest: _digest, ...head } = read(v1);
-    for (const wrong of [head, { ...head, sealed: sealed.sealed }, { ...head, version: 3 }]) {
+    for (const wrong of [head, { ...head, sealed: sealed.sealed }, { ...head, version: 4 }]) {
       const whole = { ...wrong, digest: digestOf(wrong) };
       expect(parseManifest(`${canonicalJson(whole)}\n`)).toMatchObject({
         problem: expect.stringContaining('has not what one of version') as string,

@@ -23,10 +23,10 @@ const dataEntry = z.strictObject({
 /** All but the entries. */
 const manifestHead = z.strictObject({
   /**
-   * Of this format: what 2 has and 1 had not is optional here, so that all are read; 3 is what is encrypted, or lay in a folder.
-   * docs/backup-format.md says what each has.
+   * Of this format: what a later one has is optional here, so that all are read; 3 is what lay in a folder, 4 what is encrypted. docs/backup-format.md says what each
+   * has.
    */
-  version: z.literal([1, 2, 3]),
+  version: z.literal([1, 2, 3, 4]),
   backup: z.string(),
   environment: z.string(),
   application: z.string(),
@@ -136,7 +136,7 @@ export function withSealedEntries(
   { entries: _entries, digest: _digest, ...head }: Manifest,
   sealed: SealedEntries,
 ): StoredManifest {
-  const body = { ...head, version: 3 as const, sealed };
+  const body = { ...head, version: 4 as const, sealed };
   return { ...body, digest: digestOf(body) };
 }
 
@@ -173,13 +173,12 @@ export function parseManifest(
   const parsed = storedManifest.safeParse(json);
   if (!parsed.success) {
     return {
-      problem: `is not a manifest of version 1, 2 or 3: ${parsed.error.issues[0]?.message ?? 'unknown'}`,
+      problem: `is not a manifest of version 1 to 4: ${parsed.error.issues[0]?.message ?? 'unknown'}`,
     };
   }
   const { digest, ...body } = parsed.data;
-  const isSealed = body.sealed !== undefined;
-  const is3 = isSealed || body.source.folder !== undefined;
-  if (is3 !== (body.version === 3) || isSealed !== (body.entries === undefined))
+  const isSealed = body.version === 4;
+  if (isSealed !== (body.sealed !== undefined) || isSealed !== (body.entries === undefined))
     return { problem: `has not what one of version ${body.version} has` };
   if (digestOf(body) !== digest) return { problem: 'is not what its digest was made of' };
   if (manifestText(parsed.data) !== text) return { problem: 'is not as it was written' };

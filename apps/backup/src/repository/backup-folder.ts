@@ -105,57 +105,22 @@ export class BackupFolder {
     const { sealed, archive } = manifest;
     if (sealed === undefined) return stored;
     const path = `${this.path}/${archive.file}`;
-    const fileKeyOf = (header: Uint8Array): Promise<Uint8Array> =>
-      this.encryption.fileKeyOf(header, path, sealed.recipients);
-    const out = new PassThrough({ highWaterMark: 1024 * 1024 });
-    const opened = async function* (source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-      try {
-        yield* decryptFrames(source, fileKeyOf);
-      } catch (error) {
-        throw error instanceof NotAsEncrypted
-          ? corrupt(path, `is changed: ${error.message}`)
-          : error;
-      }
-    };
-    // the reader sees how it ends
-    pipeline(stored, opened, out, { signal }).catch(() => undefined);
-    return out;
+    return decrypted(stored, path, this.encryption, sealed.recipients, signal);
   }
 
   /** As it lies there, compared with what was written. */
   private readStored(
     { archive }: StoredManifest,
     signal: AbortSignal,
-    onBytes: (bytes: number) => void = () => undefined,
+    onBytes?: (bytes: number) => void,
   ): Readable {
-    const path = `${this.path}/${archive.file}`;
-    const hash = createHash('sha256');
-    let bytes = 0;
-    const out = new PassThrough({
-      highWaterMark: 1024 * 1024,
-      transform(chunk: Buffer, _encoding, done) {
-        hash.update(chunk);
-        bytes += chunk.length;
-        onBytes(chunk.length);
-        done(undefined, chunk);
-      },
-      flush(done) {
-        const sha256 = `sha256:${hash.digest('hex')}`;
-        if (bytes !== archive.bytes) {
-          done(corrupt(path, `has ${bytes} bytes, and had ${archive.bytes} when it was written`));
-        } else if (sha256 !== archive.sha256) {
-          done(corrupt(path, `has ${sha256}, and had ${archive.sha256} when it was written`));
-        } else done();
-      },
-    });
-    const file = this.stored.read(archive.file, signal);
-    file.once('error', (error) => {
-      const isGone = error instanceof LiftlockError && error.code === 'data_missing';
-      out.destroy(isGone ? corrupt(path, 'is not there') : error);
-    });
-    // the reader sees how it ends
-    pipeline(file, out, { signal }).catch(() => undefined);
-    return out;
+    return compared(
+      this.stored.read(archive.file, signal),
+      `${this.path}/${archive.file}`,
+      archive,
+      signal,
+      onBytes,
+    );
   }
 
   /** What a look at names and sizes tells; contents are not read. `damaged`: the archive is gone, or not as long as it was. */
@@ -215,6 +180,16 @@ export class BackupAttempt {
     return this.attempt.write(`${file}.age`, encrypted, signal, options);
   }
 
+  /** What was written, as `BackupFolder.readArchive` gives it once it was published. */
+  readArchive({ archive }: { readonly archive: StoredArchive }, signal: AbortSignal): Readable {
+    const path = `${this.path}/${archive.file}`;
+    const stored = compared(this.attempt.read(archive.file, signal), path, archive, signal);
+    const { recipients } = this.encryption;
+    return recipients === undefined
+      ? stored
+      : decrypted(stored, path, this.encryption, recipients, signal);
+  }
+
   /**
    * Makes all of it appear at once.
    * @returns as it lies there now
@@ -242,6 +217,62 @@ export class BackupAttempt {
       entries: bytes.toString('base64'),
     });
   }
+}
+
+/** A file as it lies there, which ends with `data_corrupt` unless it is as it was written. @param path for messages */
+function compared(
+  file: Readable,
+  path: string,
+  archive: StoredArchive,
+  signal: AbortSignal,
+  onBytes: (bytes: number) => void = () => undefined,
+): Readable {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  const out = new PassThrough({
+    highWaterMark: 1024 * 1024,
+    transform(chunk: Buffer, _encoding, done) {
+      hash.update(chunk);
+      bytes += chunk.length;
+      onBytes(chunk.length);
+      done(undefined, chunk);
+    },
+    flush(done) {
+      const sha256 = `sha256:${hash.digest('hex')}`;
+      if (bytes !== archive.bytes) {
+        done(corrupt(path, `has ${bytes} bytes, and had ${archive.bytes} when it was written`));
+      } else if (sha256 !== archive.sha256) {
+        done(corrupt(path, `has ${sha256}, and had ${archive.sha256} when it was written`));
+      } else done();
+    },
+  });
+  file.once('error', (error) => {
+    const isGone = error instanceof LiftlockError && error.code === 'data_missing';
+    out.destroy(isGone ? corrupt(path, 'is not there') : error);
+  });
+  // the reader sees how it ends
+  pipeline(file, out, { signal }).catch(() => undefined);
+  return out;
+}
+
+function decrypted(
+  stored: Readable,
+  path: string,
+  encryption: Encryption,
+  recipients: readonly string[],
+  signal: AbortSignal,
+): Readable {
+  const out = new PassThrough({ highWaterMark: 1024 * 1024 });
+  const opened = async function* (source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    try {
+      yield* decryptFrames(source, (header) => encryption.fileKeyOf(header, path, recipients));
+    } catch (error) {
+      throw error instanceof NotAsEncrypted ? corrupt(path, `is changed: ${error.message}`) : error;
+    }
+  };
+  // the reader sees how it ends
+  pipeline(stored, opened, out, { signal }).catch(() => undefined);
+  return out;
 }
 
 async function collect(chunks: AsyncIterable<Buffer>): Promise<Buffer> {

@@ -36,20 +36,8 @@ export class LocalFolder implements StoredFolder {
     }
   }
 
-  read(name: string, signal: AbortSignal): Readable {
-    const path = join(this.location, name);
-    const out = new PassThrough({ highWaterMark: BLOCK });
-    const file = createReadStream(path, { highWaterMark: BLOCK });
-    file.once('error', (error) =>
-      out.destroy(
-        isMissing(error)
-          ? new LiftlockError('data_missing', `${path} is not there`, { cause: error })
-          : fileError(error, path),
-      ),
-    );
-    // the reader sees how it ends
-    pipeline(file, out, { signal }).catch(() => undefined);
-    return out;
+  read(file: string, signal: AbortSignal): Readable {
+    return readFrom(join(this.location, file), signal);
   }
 
   async sizes(): Promise<ReadonlyMap<string, number> | undefined> {
@@ -112,6 +100,10 @@ class LocalAttempt implements StoreAttempt {
     }
   }
 
+  read(file: string, signal: AbortSignal): Readable {
+    return readFrom(join(this.folder, file), signal);
+  }
+
   async commit(manifest: Buffer, guard: () => Promise<void>): Promise<void> {
     const path = join(this.folder, MANIFEST);
     try {
@@ -140,6 +132,21 @@ class LocalAttempt implements StoreAttempt {
   async discard(): Promise<void> {
     await rm(this.folder, { recursive: true, force: true });
   }
+}
+
+function readFrom(path: string, signal: AbortSignal): Readable {
+  const out = new PassThrough({ highWaterMark: BLOCK });
+  const file = createReadStream(path, { highWaterMark: BLOCK });
+  file.once('error', (error) =>
+    out.destroy(
+      isMissing(error)
+        ? new LiftlockError('data_missing', `${path} is not there`, { cause: error })
+        : fileError(error, path),
+    ),
+  );
+  // the reader sees how it ends
+  pipeline(file, out, { signal }).catch(() => undefined);
+  return out;
 }
 
 function isMissing(error: unknown): boolean {

@@ -65,6 +65,8 @@ export interface StoreAttempt {
     signal: AbortSignal,
     options?: WriteOptions,
   ): Promise<StoredArchive>;
+  /** What was written by it, as it is stored. */
+  read(file: string, signal: AbortSignal): Readable;
   /**
    * Makes all of it count at once.
    * @param guard asked last: what throws there leaves nothing that counts

@@ -50,7 +50,7 @@ test('a dry run says that nothing was deleted, why each may go or stays, and tha
 
 test('what is shown of an encrypted one says whose keys open it', () => {
   const manifest: BackupView['manifest'] = {
-    ...{ version: 3, digest: 'sha256:1', stepId: 'h1', token: 1, target: 'one', container: 'web' },
+    ...{ version: 4, digest: 'sha256:1', stepId: 'h1', token: 1, target: 'one', container: 'web' },
     ...{ containerId: 'c', paths: ['/data'], counts: { file: 1 } },
     archive: { file: 'data.tar.zst.age', format: 'tar.zst', tools: {} },
     encryptedTo: ['age1abc', 'age1def'],

@@ -32,7 +32,7 @@ export class S3Folder implements StoredFolder {
   }
 
   read(file: string, signal: AbortSignal): Readable {
-    return Readable.from(this.bucket.read(this.prefix + file, signal), { objectMode: false });
+    return readObject(this.bucket, this.prefix + file, signal);
   }
 
   async sizes(): Promise<ReadonlyMap<string, number> | undefined> {
@@ -99,6 +99,10 @@ class S3Attempt implements StoreAttempt {
     return { file, bytes, sha256: `sha256:${hash.digest('hex')}` };
   }
 
+  read(file: string, signal: AbortSignal): Readable {
+    return readObject(this.bucket, this.prefix + file, signal);
+  }
+
   async commit(manifest: Buffer, guard: () => Promise<void>): Promise<void> {
     const key = this.prefix + MANIFEST;
     const location = this.bucket.locationOf(this.prefix.slice(0, -1));
@@ -131,4 +135,8 @@ class S3Attempt implements StoreAttempt {
       // why the attempt ended is what counts; what is left of it is swept
     }
   }
+}
+
+function readObject(bucket: S3Bucket, key: string, signal: AbortSignal): Readable {
+  return Readable.from(bucket.read(key, signal), { objectMode: false });
 }
