@@ -29,9 +29,46 @@ export interface TestCluster {
   remove(): Promise<void>;
 }
 
-// what a cluster answers has too many shapes to name here
-// oxlint-disable-next-line typescript/no-explicit-any
-export type KubeJson = any;
+/** What tests read of objects: whatever of it the object has not is undefined. */
+export interface KubeJson {
+  readonly metadata: {
+    readonly name: string;
+    readonly uid: string;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
+    readonly deletionTimestamp?: string;
+  };
+  readonly spec: {
+    readonly replicas?: number;
+    readonly unschedulable?: boolean;
+    readonly template: { readonly spec: KubePodSpec };
+  } & KubePodSpec;
+  readonly status: {
+    readonly containerStatuses?: ReadonlyArray<{ readonly state: { readonly running?: object } }>;
+  };
+  readonly data: Readonly<Record<string, string>>;
+  readonly type?: string;
+  readonly immutable?: boolean;
+  readonly reason?: string;
+  readonly message?: string;
+}
+
+interface KubePodSpec {
+  readonly containers: readonly [KubeContainer, ...KubeContainer[]];
+}
+interface KubeContainer {
+  readonly image: string;
+  readonly env?: readonly object[];
+  readonly securityContext?: object;
+}
+
+interface ConfigView {
+  readonly clusters: readonly [
+    {
+      readonly cluster: { readonly server: string; readonly 'certificate-authority-data': string };
+    },
+  ];
+}
 
 /**
  * @param nodes whether the account may also cordon and drain nodes; default false
@@ -76,7 +113,7 @@ export async function startKubernetes(nodes = false): Promise<TestCluster> {
   );
   const [token, view] = await Promise.all([
     kubectl(['create', 'token', 'liftlock', '--duration', '2h']),
-    json<KubeJson>(['config', 'view', '--raw', '--minify']),
+    json<ConfigView>(['config', 'view', '--raw', '--minify']),
   ]);
   const { server, 'certificate-authority-data': ca } = view.clusters[0].cluster;
   return {
@@ -92,7 +129,7 @@ export async function startKubernetes(nodes = false): Promise<TestCluster> {
     kubectl,
     apply,
     get: (what, name, where = namespace) => json(['get', what, name, '-n', where]),
-    list: async (what, ...args) => (await json<KubeJson>(['get', what, ...args])).items,
+    list: async (what, ...args) => (await json<{ items: never[] }>(['get', what, ...args])).items,
     allow: (name, rules) =>
       apply(
         { ...rbac, kind: 'Role', metadata: { name }, rules },

@@ -1,4 +1,4 @@
-import { PassThrough, type Readable } from 'node:stream';
+import { PassThrough, Writable, type Readable } from 'node:stream';
 import { Exec } from '@kubernetes/client-node';
 import type { CommandResult } from '#drivers/core';
 import { LiftlockError } from '#kernel';
@@ -40,42 +40,63 @@ export async function execute(
   signal.throwIfAborted();
   const { config } = await cluster.access();
   const stdin = input === undefined ? null : endless(input);
-  let socket: { close(): void; onclose: unknown } | undefined;
-  let begun = false;
   try {
-    const status = await new Promise<EndStatus>((resolve, reject) => {
-      const abort = (): void => reject(abortedBy(signal, what));
-      signal.addEventListener('abort', abort, { once: true });
-      const late = setTimeout(() => {
-        if (!begun) reject(Object.assign(new Error('it was not begun'), { code: 'ETIMEDOUT' }));
-      }, BEGIN_MS);
-      new Exec(config)
-        .exec(namespace, name, container, [...command], stdout, stderr, stdin, false, resolve)
-        .then(
-          (opened) => {
-            begun = true;
-            clearTimeout(late);
-            socket = opened;
-            if (signal.aborted) opened.close();
-            opened.onclose = () =>
-              reject(
-                Object.assign(new Error('the connection was closed before its end was told'), {
-                  code: 'ECONNRESET',
-                }),
-              );
-          },
-          (error: unknown) => {
-            clearTimeout(late);
-            reject(refusalOf(error));
-          },
-        );
-    });
+    const status = await ended(signal, what, (tell) =>
+      new Exec(config).exec(
+        namespace,
+        name,
+        container,
+        [...command],
+        stdout,
+        stderr,
+        stdin,
+        false,
+        tell,
+      ),
+    );
     return { exitCode: exitCodeOf(status, what), stdout: stdout.text, stderr: stderr.text };
   } catch (error) {
     throw clusterError(cluster, what, error, signal);
-  } finally {
-    socket?.close();
   }
+}
+
+/** Begins a command, and waits for what is told of its end; the connection ends with it, or before it where it is called off. */
+async function ended(
+  signal: AbortSignal,
+  what: string,
+  begin: (tell: (status: EndStatus) => void) => Promise<unknown>,
+): Promise<EndStatus> {
+  const { promise, resolve, reject } = Promise.withResolvers<EndStatus>();
+  const abort = (): void => reject(abortedBy(signal, what));
+  signal.addEventListener('abort', abort, { once: true });
+  const late = setTimeout(() => reject(broken('it was not begun', 'ETIMEDOUT')), BEGIN_MS);
+  const opening = begin(resolve).then(
+    (opened) => {
+      clearTimeout(late);
+      const socket = opened as Connection;
+      socket.onclose = () =>
+        reject(broken('the connection was closed before its end was told', 'ECONNRESET'));
+      return socket;
+    },
+    (error: unknown) => void reject(refusalOf(error)),
+  );
+  try {
+    return await promise;
+  } finally {
+    clearTimeout(late);
+    signal.removeEventListener('abort', abort);
+    void opening.then((socket) => socket?.close());
+  }
+}
+
+/** The part of a WebSocket that is of interest here. */
+interface Connection {
+  close(): void;
+  onclose: (() => void) | null;
+}
+
+function broken(message: string, code: string): Error {
+  return Object.assign(new Error(message), { code });
 }
 
 /** In the protocol's fourth version the end of the input is the end of the connection, and with it of what was to be told. */
@@ -104,19 +125,17 @@ function exitCodeOf({ status, message = '', details }: EndStatus, what: string):
   throw new LiftlockError('hook_failed', `${what} could not be begun: ${message}`);
 }
 
-/** Keeps the end of what is written to it. */
-class Tail extends PassThrough {
-  private pieces: Buffer[] = [];
+/** Keeps the end of what is written to it: at once, since nobody waits for it when the end of the command is told. */
+class Tail extends Writable {
+  private readonly pieces: Buffer[] = [];
   private bytes = 0;
 
-  constructor() {
-    super();
-    this.on('data', (piece: Buffer) => {
-      this.pieces.push(piece);
-      this.bytes += piece.length;
-      while (this.bytes - (this.pieces[0]?.length ?? 0) > OUTPUT_LIMIT)
-        this.bytes -= this.pieces.shift()?.length ?? 0;
-    });
+  override _write(piece: Buffer, _encoding: string, done: () => void): void {
+    this.pieces.push(piece);
+    this.bytes += piece.length;
+    while (this.bytes - (this.pieces[0]?.length ?? 0) > OUTPUT_LIMIT)
+      this.bytes -= this.pieces.shift()?.length ?? 0;
+    done();
   }
 
   get text(): string {

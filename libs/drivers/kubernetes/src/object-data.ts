@@ -146,7 +146,7 @@ async function put(
     const { uid } = current.metadata;
     await changes.remove(resource, { namespace, name, uid });
   }
-  const metadata = { ...(wanted.metadata ?? {}), namespace, name } as KubeObject['metadata'];
+  const metadata = { ...wanted.metadata, namespace, name } as KubeObject['metadata'];
   const made = await changes.create(resource, asNew({ ...wanted, metadata }) as never);
   return made !== undefined;
 }

@@ -37,9 +37,7 @@ const job = (stepId: string, work: object, changes: Partial<StepContext> = {}) =
   });
 
 const jobs = (): Promise<string[]> =>
-  scene.cluster
-    .list('jobs')
-    .then((all) => all.map((one: { metadata: { name: string } }) => one.metadata.name));
+  scene.cluster.list('jobs').then((all) => all.map((one) => one.metadata.name));
 
 test('a command runs in a pod, with its exit code and words', async () => {
   expect(await command(['sh', '-c', 'echo $OWN; echo $0 >&2', 'a b'])).toEqual({
@@ -86,7 +84,7 @@ test('a job runs to its end, with its variables and the instance’s volumes, an
   expect((await job('h1/w1/web@one/migrate', work)).found).toBe('done_before');
   expect(await jobs()).toHaveLength(1);
   const pods = await scene.cluster.list('pods', '-l', 'job-name');
-  expect(pods[0].spec.containers[0].securityContext).toMatchObject({
+  expect(pods[0]?.spec.containers[0].securityContext).toMatchObject({
     runAsUser: 1001,
     runAsGroup: 1002,
   });

@@ -45,7 +45,7 @@ test('each node that may run it has the image before anything is stopped, and no
   const events = await scene.cluster.list(
     'events',
     '--field-selector',
-    `involvedObject.uid=${pod.metadata.uid}`,
+    `involvedObject.uid=${pod?.metadata.uid}`,
   );
   const pulled = events.find(({ reason }: KubeJson) => reason === 'Pulled');
   expect(pulled?.message).toContain('already present on machine');

@@ -184,7 +184,7 @@ export class Upgrading {
   pods = async (): Promise<KubeJson[]> => {
     const all = await this.scene.cluster.list('pods', '-l', `app=${this.name}`);
     return all.filter((pod: KubeJson) =>
-      (pod.status.containerStatuses ?? []).some((one: KubeJson) => one.state.running !== undefined),
+      (pod.status.containerStatuses ?? []).some((one) => one.state.running !== undefined),
     );
   };
 
