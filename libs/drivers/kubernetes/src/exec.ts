@@ -78,7 +78,10 @@ async function ended(
         reject(broken('the connection was closed before its end was told', 'ECONNRESET'));
       return socket;
     },
-    (error: unknown) => void reject(refusalOf(error)),
+    (error: unknown) => {
+      reject(refusalOf(error));
+      return undefined;
+    },
   );
   try {
     return await promise;
