@@ -111,17 +111,24 @@ export async function startKubernetes(nodes = false): Promise<TestCluster> {
     bound('RoleBinding', 'liftlock', 'liftlock'),
     ...(nodes ? [bound('ClusterRoleBinding', 'liftlock-nodes', namespace)] : []),
   );
-  const [token, view] = await Promise.all([
-    kubectl(['create', 'token', 'liftlock', '--duration', '2h']),
+  // as `kubectl create token` does, which kubectl knows since 1.24
+  const tokens = `/api/v1/namespaces/${namespace}/serviceaccounts/liftlock/token`;
+  const asked = {
+    ...{ apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest' },
+    spec: { audiences: [], expirationSeconds: 7200 },
+  };
+  const [answer, view] = await Promise.all([
+    kubectl(['create', '--raw', tokens, '-f', '-'], JSON.stringify(asked)),
     json<ConfigView>(['config', 'view', '--raw', '--minify']),
   ]);
+  const { status } = JSON.parse(answer) as { status: { token: string } };
   const { server, 'certificate-authority-data': ca } = view.clusters[0].cluster;
   return {
     endpoint: server,
     credentials: { ca: 'env:LIFTLOCK_SECRET_CA', token: 'env:LIFTLOCK_SECRET_TOKEN' },
     secrets: {
       LIFTLOCK_SECRET_CA: Buffer.from(ca, 'base64').toString('utf8'),
-      LIFTLOCK_SECRET_TOKEN: token.trim(),
+      LIFTLOCK_SECRET_TOKEN: status.token,
     },
     namespace,
     registry,

@@ -125,6 +125,11 @@ async function runningPod(name: string, nodeName: string, owner?: object, more: 
   const spec = { nodeName, tolerations: [{ operator: 'Exists' }], containers: [container] };
   await scene.cluster.apply({ apiVersion: 'v1', kind: 'Pod', metadata, spec });
   const conditions = [{ type: 'Ready', status: 'True' }];
-  const status = JSON.stringify({ status: { phase: 'Running', conditions } });
-  await scene.cluster.kubectl(['patch', 'pod', name, '--subresource=status', '-p', status]);
+  const pod = {
+    ...(await scene.cluster.get('pod', name)),
+    status: { phase: 'Running', conditions },
+  };
+  // kubectl knows subresources since 1.24
+  const path = `/api/v1/namespaces/${scene.cluster.namespace}/pods/${name}/status`;
+  await scene.cluster.kubectl(['replace', '--raw', path, '-f', '-'], JSON.stringify(pod));
 }
