@@ -1,0 +1,58 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { RUN_SOURCE } from '../../../../test/support/run-source.js';
+import { FlakyServer } from './flaky-server.js';
+import { asWritten, KubeScene } from './kube-scene.js';
+import type { ChildWork } from './upgrading-child.js';
+
+let scene: KubeScene;
+let flaky: FlakyServer;
+
+beforeAll(async () => {
+  scene = await KubeScene.open();
+  flaky = await FlakyServer.before(scene.cluster);
+});
+afterAll(async () => {
+  await flaky.close();
+  await scene.close();
+});
+
+test('a process killed at each change, before it hears of it, is followed by one that finds what it did', async () => {
+  const [one, two] = await Promise.all([scene.image('1.0'), scene.image('2.0')]);
+  const web = await scene.start('Deployment', 'web', one.reference, { replicas: 2 });
+  const before = await web.now();
+  const { container, containerId, keptName, upgrade } = web;
+  const { LIFTLOCK_SECRET_TOKEN = '' } = scene.cluster.secrets;
+  let left: ChildWork['actions'] = ['stop', 'replace', 'stopNew', 'restoreOld', 'removeNew'];
+  let child: ChildProcess | undefined;
+  const changes: string[] = [];
+  flaky.loses = (asked) => {
+    const [method = '', path = ''] = asked.split(' ');
+    if (method === 'GET') return false;
+    changes.push(`${method} ${path.split('/').at(-2)}`);
+    child?.kill('SIGKILL');
+    return true;
+  };
+  for (let token = 1; left.length > 0; token += 1) {
+    const work: ChildWork = {
+      ...{ endpoint: flaky.endpoint, upgrade, token, image: two, actions: left },
+      variables: { LIFTLOCK_SECRET_CA: flaky.ca, LIFTLOCK_SECRET_TOKEN },
+      planned: { container, containerId, keptName },
+    };
+    const path = fileURLToPath(import.meta.resolve('./upgrading-child.ts'));
+    child = fork(path, [JSON.stringify(work)], { execArgv: [...RUN_SOURCE] });
+    child.on('message', ({ action, found }: { action: string; found: string }) => {
+      expect([action, left[0]]).toEqual([left[0], left[0]]);
+      // the change was another process's
+      expect(found).not.toBe('done_now');
+      left = left.slice(1);
+    });
+    await once(child, 'exit');
+    expect(token).toBeLessThan(20);
+  }
+  expect(changes).toHaveLength(6);
+  expect(asWritten(await web.now())).toEqual(asWritten(before));
+  expect(await web.records()).toEqual([]);
+});
