@@ -26,7 +26,7 @@ const LIBS = {
 const CLIENT_LIBS = { cli: ['kernel', 'contracts', 'source', 'fleet', 'oci'] };
 
 const IMPURE =
-  /^(@nestjs\/|typeorm$|@nats-io\/|bullmq$|ioredis$|pg$|dockerode$|undici$|node:(fs|net|http|https|child_process|process)(\/|$))/;
+  /^(@nestjs\/|typeorm$|@nats-io\/|bullmq$|ioredis$|pg$|dockerode$|@kubernetes\/|undici$|node:(fs|net|http|https|child_process|process)(\/|$))/;
 
 const MAY_READ_ENV = [
   /\/env\.ts$/,

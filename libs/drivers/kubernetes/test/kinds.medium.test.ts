@@ -14,7 +14,7 @@ afterAll(async () => {
 });
 
 test.concurrent('a StatefulSet: there, and back', async () => {
-  const db = await scene.start('StatefulSet', 'db', one.reference, { replicas: 2 });
+  const db = await scene.start('StatefulSet', 'db', one.reference);
   const before = await db.now();
   await db.stop();
   expect(await db.pods()).toEqual([]);

@@ -168,7 +168,8 @@ export class Upgrading {
     this.scene.driver.instances.removeOld(this.attempt(changes), this.planned);
 
   check = (check: object, more: object = {}, changes?: Partial<StepContext>) => {
-    const timing = { deadlineSeconds: 60, intervalMs: 100, stableSeconds: 0 };
+    // the kubelet of 1.20 lets pods go every ten seconds, and one it failed to end once later still
+    const timing = { deadlineSeconds: 100, intervalMs: 100, stableSeconds: 0 };
     const input = { container: this.container, check: { ...timing, ...check }, ...more };
     return this.scene.driver.checks.check(this.attempt(changes), input as never);
   };
