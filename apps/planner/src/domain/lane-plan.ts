@@ -280,9 +280,10 @@ export class LanePlanner {
         stopTimeoutSeconds(component.stopTimeoutSeconds, 'instance.restore-old'),
       );
     const before = [...after];
-    // where an earlier hop is taken back too, this hop's old one is not started, but has its name again: that hop's is made way for
+    // where an earlier hop is taken back too, this hop's old one is not started, but has its name again: that hop's is made way for. A workload is
+    // one object in all hops, and that hop's record leads back from wherever it is
     const named: string[] = [];
-    if (earlier !== undefined) {
+    if (earlier !== undefined && !this.isWorkload) {
       const putBack = (id: string): Step =>
         this.step(
           id,
