@@ -23,10 +23,10 @@ export type ServiceEnv = z.infer<typeof serviceEnv>;
 export const stepServiceEnv = serviceEnv.extend({
   /** Folder of the service's own files. */
   LIFTLOCK_DATA: z.string().min(1),
-  /** Drivers to load, with commas between. */
+  /** Drivers to load, with commas between: none of their code before it is needed. */
   LIFTLOCK_DRIVERS: z
     .string()
-    .default('docker')
+    .default('docker,kubernetes')
     .transform((text) => text.split(',').map((word) => word.trim()))
     .pipe(z.array(z.enum(DRIVER_NAMES)).min(1)),
   /** Milliseconds that a claim holds without a heartbeat; a heartbeat is a third of it. */
