@@ -306,3 +306,48 @@ describe('what is done to objects of a cluster', () => {
     ]);
   });
 });
+
+describe('on a Docker Engine', () => {
+  const refusal = (...components: Parameters<typeof given.application>[0] & object): string => {
+    const planned = computePlan(
+      given.input({ application: given.stored(given.application(components)) }),
+    );
+    if ('ok' in planned) throw new Error('it was planned');
+    return (planned.refused.issues ?? [])
+      .map(({ pointer, message }) => `${pointer}: ${message}`)
+      .join('\n');
+  };
+
+  it.each([
+    [{ workload: { namespace: 'shop' } }, /components\/0\/workload: web runs on host-a, which is/],
+    [{ strategy: 'rolling', data: undefined }, /components\/0\/strategy: .*leave strategy out/],
+    [
+      { hooks: { before: [{ ...MERGE, name: 'one' }] } },
+      /hooks\/before\/0\/type: the hook one is about objects of a Kubernetes cluster \(merge\)/,
+    ],
+    [
+      { hooks: { after: [{ type: 'job', name: 'one', undo: { ...MERGE } }] } },
+      /hooks\/after\/0\/undo\/type: the hook one/,
+    ],
+  ])('%j is refused', (more, message) => {
+    expect(refusal(given.web(more as Component), given.db())).toMatch(message);
+  });
+
+  it('a hook is done while a container is stopped, as anywhere: a job may have its volumes', () => {
+    const stopped = [{ type: 'job' as const, name: 'migrate', volumesFrom: true }];
+    const hooks = { stopped: stopped.map((one) => ({ ...one, undo: 'none' as const })) };
+    const components = [given.web({ hooks }), given.db()];
+    const planned = computePlan(
+      given.input({ application: given.stored(given.application(components)) }),
+    );
+    if ('refused' in planned) throw planned.refused;
+    const lane = laneOf(planned.ok, 'web');
+    expect(lane?.steps.map(({ action }) => action).slice(0, 4)).toEqual([
+      ...['instance.stop', 'data.snapshot', 'hook.job', 'instance.replace'],
+    ]);
+    // the old container is still there, and must be the one
+    expect(lane?.steps[2]?.input).toMatchObject({ imageId: given.idOf('web:1.0') });
+    const [restore] = backOf(planned.ok, 'web').filter(({ action }) => action === 'data.restore');
+    expect(restore?.when).toEqual([`${lane?.id}/stopped-migrate`, `${lane?.id}/3-replace`]);
+  });
+});
