@@ -58,7 +58,10 @@ export async function endLeftovers(context: StepContext, of: string): Promise<vo
       for (const number of found) kill(number);
       return found.length === 0;
     },
-    { what: 'the end of the script that an earlier attempt left', deadlineMs: DEADLINE_MS },
+    {
+      what: 'the end of the script that an earlier attempt left',
+      ...{ deadlineMs: DEADLINE_MS, signal: context.signal },
+    },
   );
 }
 

@@ -190,7 +190,13 @@ describe('nothing is touched', () => {
     writeFileSync(join(scene.folder('share'), 'file'), '');
     const elsewhere = '/etc';
     symlinkSync(elsewhere, join(scene.top, 'link'));
-    for (const folder of [elsewhere, join(scene.top, 'link'), join(scene.top, '../..', 'etc')])
+    // nor is it told what is there
+    for (const folder of [
+      '/nowhere/at all',
+      elsewhere,
+      join(scene.top, 'link'),
+      join(scene.top, '../..', 'etc'),
+    ])
       await expectRefused(
         scene.data.list(scene.attempt(), scene.source(folder)),
         'misconfigured',
