@@ -41,8 +41,13 @@ export function isThereAlready(error: unknown): boolean {
 const PASSING_STATUS: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504]);
 
 export function isPassing(error: unknown): boolean {
-  if (error instanceof ApiAnswer) return PASSING_STATUS.has(error.status);
+  if (error instanceof ApiAnswer) return isPassingAnswer(error);
   return isConnectionError(error);
+}
+
+/** What stands before the server, and refuses by failing, does so the next time, too. */
+function isPassingAnswer({ status, message }: ApiAnswer): boolean {
+  return PASSING_STATUS.has(status) && !/failed calling webhook|admission/i.test(message);
 }
 
 /** Whatever a request threw, as one of our errors. `what` reads on: "<what> failed: …". */
@@ -67,7 +72,7 @@ export function abortedBy(signal: AbortSignal, what: string): LiftlockError {
 
 function answered(cluster: ClusterName, what: string, answer: ApiAnswer): LiftlockError {
   const { status, reason, message, retryAfterMs } = answer;
-  const [code, wayOut] = kindOf(status, message);
+  const [code, wayOut] = kindOf(answer);
   return new LiftlockError(code, `${what} on ${cluster.name} failed: ${message}${wayOut}`, {
     cause: answer,
     details: { target: cluster.name, status, reason },
@@ -76,7 +81,8 @@ function answered(cluster: ClusterName, what: string, answer: ApiAnswer): Liftlo
   });
 }
 
-function kindOf(status: number, message: string): readonly [ErrorCode, string] {
+function kindOf(answer: ApiAnswer): readonly [ErrorCode, string] {
+  const { status, message } = answer;
   if (status === 401)
     return [
       'target_refused',
@@ -89,7 +95,7 @@ function kindOf(status: number, message: string): readonly [ErrorCode, string] {
           'target_refused',
           '; bind the role of deploy/kubernetes/role.yaml to the account that it is reached with',
         ];
-  if (PASSING_STATUS.has(status)) return ['target_unreachable', ''];
+  if (isPassingAnswer(answer)) return ['target_unreachable', ''];
   return ['target_refused', ''];
 }
 

@@ -8,6 +8,7 @@ import { FIELD_MANAGER } from './labels.js';
 import { buildManifests, type BuiltManifests } from './manifests.js';
 import type { ObjectAttempt, ObjectFound } from './object-attempt.js';
 import { asNew, hookFailed, objectAt, titleAt, type ObjectPlace } from './object-place.js';
+import { untilGone } from './object-gone.js';
 import type { KeptObject } from './object-records.js';
 import type { KubeObject } from './objects.js';
 import { pathOf } from './resources.js';
@@ -81,17 +82,17 @@ export async function applyBack(
   return changed ? 'done_now' : 'done_before';
 }
 
-async function objectBack(
-  { cluster, changes, signal }: ObjectAttempt,
-  { place, before }: KeptObject,
-): Promise<boolean> {
+async function objectBack(attempt: ObjectAttempt, { place, before }: KeptObject): Promise<boolean> {
+  const { cluster, changes, signal } = attempt;
   const { resource, namespace, name } = place;
   for (;;) {
     const current = await objectAt(cluster, place, signal);
     if (before === null) {
       if (current === undefined) return false;
       const { uid } = current.metadata;
-      return changes.remove(resource, { namespace, name, uid }, 'foreground');
+      const removed = await changes.remove(resource, { namespace, name, uid }, 'foreground');
+      await untilGone(attempt, place, uid);
+      return removed;
     }
     if (current === undefined) {
       await changes.create(resource, asNew(before) as never);

@@ -41,7 +41,8 @@ export async function changeData(
       );
     const after = wantedData(work, base?.data ?? {});
     if (current !== undefined && isDeepStrictEqual(current.data ?? {}, after)) break;
-    if (recorded) {
+    // one that is made anew is not there for a moment
+    if (recorded || current?.immutable === true) {
       const record: KeptObject = {
         place,
         before: kept === undefined ? (current ?? null) : kept.before,
@@ -58,6 +59,7 @@ export async function changeData(
       break;
     }
   }
+  if (!recorded) await attempt.records.forget(step);
   if (changed) return 'done_now';
   return hadRecord || !recorded ? 'done_before' : 'nothing_to_do';
 }

@@ -1,5 +1,4 @@
 import { isDeepStrictEqual } from 'node:util';
-import { waitFor } from '#kernel';
 import type { ActionInput } from '#contracts';
 import { isConflict } from './errors.js';
 import type { ObjectAttempt, ObjectFound } from './object-attempt.js';
@@ -12,6 +11,7 @@ import {
   titleAt,
   type ObjectPlace,
 } from './object-place.js';
+import { untilGone } from './object-gone.js';
 import type { KeptObject } from './object-records.js';
 import type { KubeObject } from './objects.js';
 
@@ -132,19 +132,6 @@ async function forgetMark(
 function content(object: KubeObject): object {
   const { metadata, ...rest } = asNew(withoutTraces(object));
   return { ...rest, labels: metadata.labels };
-}
-
-async function untilGone(
-  { cluster, signal, context }: ObjectAttempt,
-  place: ObjectPlace,
-  uid: string,
-): Promise<void> {
-  const isGone = async (): Promise<boolean> =>
-    (await objectAt(cluster, place, signal))?.metadata.uid !== uid;
-  await waitFor(isGone, {
-    what: `${titleAt(place)} on ${cluster.name} is gone (what keeps it: its finalizers, or what it owns)`,
-    ...{ deadlineMs: context.timeoutSeconds * 1000, everyMs: 250, signal },
-  });
 }
 
 function at({ namespace, name }: ObjectPlace) {
