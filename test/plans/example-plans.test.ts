@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest';
 import { digestOf, LiftlockError } from '#kernel';
 import { plan as planSchema, type LiftlockDocument, type Observation, type Plan } from '#contracts';
 import { NO_COLOURS } from '../../apps/cli/src/show/colours.js';
-import { compensationInOrder } from '../../apps/cli/src/show/plan-changes.js';
 import { showPlan } from '../../apps/cli/src/show/plan-formats.js';
 import { computePlan, type PlanningInput } from '../../apps/planner/src/domain/compute-plan.js';
 import { upgradePathsOf, extentOfAll } from '../../apps/planner/src/domain/upgrade-paths.js';
@@ -98,31 +97,6 @@ describe('A, Intel SecL', () => {
     await agreesWithGolden('isecl', plan, true);
   });
 
-  it('brings back data of one share when all is down, that of the database first, and nothing comes up before', () => {
-    const onShare = ['aas', 'scs', 'kbs'];
-    const [back] = planned(
-      input(
-        changed(documents, 'Application', (spec) => ({
-          ...spec,
-          components: (spec['components'] as Array<Record<string, unknown>>).map((one) =>
-            onShare.includes(String(one['name']))
-              ? { ...one, data: { folder: '/mnt/isecl', paths: [`/${String(one['name'])}`] } }
-              : one,
-          ),
-        })),
-      ),
-    ).hops.map((hop) => compensationInOrder(hop));
-    const at = (action: string): number[] =>
-      (back ?? []).flatMap((step, index) => (step.action === action ? [index] : []));
-    const restores = at('data.restore');
-    expect(restores.map((index) => back?.[index]?.component)).toEqual(onShare);
-    expect(restores.map((index) => back?.[index]?.input)).toMatchObject(
-      onShare.map((name) => ({ folder: '/mnt/isecl', paths: [`/${name}`] })),
-    );
-    expect(Math.min(...restores)).toBeGreaterThan(Math.max(...at('instance.stop-new')));
-    expect(Math.max(...restores)).toBeLessThan(Math.min(...at('instance.restore-old')));
-  });
-
   it('is refused where major versions may not meet, on a single node, from its owner, and with data that nobody keeps yet', async () => {
     const ofComponents = (change: (component: Record<string, unknown>) => object) =>
       changed(documents, 'Application', (spec) => ({
@@ -184,18 +158,6 @@ describe('A, Intel SecL', () => {
                   },
                 }
               : one,
-          ),
-        ),
-      ],
-      [
-        'with folders of a share within one another',
-        input(
-          ofComponents((one) =>
-            one['name'] === 'kbs'
-              ? { ...one, data: { folder: '/mnt/isecl', paths: ['/kbs/config', '/kbs-logs'] } }
-              : one['name'] === 'cms'
-                ? { ...one, data: { folder: '/mnt', paths: ['/isecl/kbs', '/isecl/cms'] } }
-                : one,
           ),
         ),
       ],

@@ -185,6 +185,6 @@ describe('data on a folder of the service', () => {
     const around = stage.snapshots.take(scene.attempt(), {
       ...{ ...scene.input, backup: 'two', consistency: 'stopped', folder: '/tmp', paths: ['/'] },
     });
-    await expectRefused(around, 'invalid_step', /LIFTLOCK_DATA/);
+    await expectRefused(around, 'invalid_step', /LIFTLOCK_BACKUP_STORE/);
   });
 });

@@ -69,8 +69,8 @@ function unfitFields(
         ...when(files.length > 0, 'files', () => {
           return `${of} has files, which cannot be put into pods of ${name}: let a hook set a Secret (type: secret) that its template mounts`;
         }),
-        ...when(data !== undefined && data.folder === undefined, 'data', () => {
-          return `${of} has data in its pods, which is not snapshot yet: where it lies on a share that the backup service has mounted, name that as data.folder; else back it up and restore it by hooks (type: job), or take \`data\` away (then it is neither kept nor brought back)`;
+        ...when(data !== undefined, 'data', () => {
+          return `${of} has data, and that of workloads is not snapshot yet: back it up and restore it by hooks (type: job), or take \`data\` away (then it is neither kept nor brought back)`;
         }),
       ];
     case 'docker':
@@ -78,7 +78,7 @@ function unfitFields(
         ...when(workload !== undefined && !drivers.has('kubernetes'), 'workload', () => {
           return `${of} runs on ${name}, which is a Docker Engine: name its container instead of a workload`;
         }),
-        ...when(data?.folder !== undefined && !drivers.has('kubernetes'), 'data', () => {
+        ...when(data?.folder !== undefined, 'data', () => {
           return `${of} runs on ${name}, which is a Docker Engine: its data is reached by way of its container; leave data.folder out, and name the paths in the container`;
         }),
         ...when(strategy === 'rolling', 'strategy', () => {

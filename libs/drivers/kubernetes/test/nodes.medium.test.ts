@@ -125,8 +125,11 @@ async function runningPod(name: string, nodeName: string, owner?: object, more: 
   const spec = { nodeName, tolerations: [{ operator: 'Exists' }], containers: [container] };
   await scene.cluster.apply({ apiVersion: 'v1', kind: 'Pod', metadata, spec });
   const conditions = [{ type: 'Ready', status: 'True' }];
+  const found = await scene.cluster.get('pod', name);
+  // without its version: whatever others have written since
+  const at = { name, namespace: scene.cluster.namespace };
   const pod = {
-    ...(await scene.cluster.get('pod', name)),
+    ...{ ...found, metadata: { ...found.metadata, ...at, resourceVersion: undefined } },
     status: { phase: 'Running', conditions },
   };
   // kubectl knows subresources since 1.24
