@@ -14,14 +14,12 @@ export function imageSteps(
   maker: StepMaker,
 ): PrepareStep[] {
   const steps: PrepareStep[] = [];
-  const done = new Set<string>();
   const counts = new Map<string, number>();
-  for (const { instance, image } of images) {
+  for (const [first, ...others] of Map.groupBy(images, keyOf).values()) {
+    if (first === undefined) continue;
+    const { instance, image } = first;
     const { target } = instance;
     const { reference, digest } = image.identity;
-    const key = keyOf({ instance, image });
-    if (done.has(key)) continue;
-    done.add(key);
     const count = (counts.get(target.name) ?? 0) + 1;
     counts.set(target.name, count);
     const mirrored = digest === undefined ? undefined : mirroring.get(digest);
@@ -32,12 +30,11 @@ export function imageSteps(
       pointer: instance.releasePointer,
     };
     const archive = image.archive === undefined ? {} : { archive: image.archive };
-    const running = images.filter((one) => keyOf(one) === key);
     const step = maker.make('image.prepare', about, {
       image: image.identity,
       ...archive,
       ...(target.driver === 'kubernetes'
-        ? { workloads: [...new Set(running.map((one) => one.instance.container))] }
+        ? { workloads: [...new Set([first, ...others].map((one) => one.instance.container))] }
         : {}),
       ...(mirrored === undefined ? {} : credentials),
     });
