@@ -15,6 +15,13 @@ export interface LogSelection {
   readonly timestamps?: boolean;
 }
 
+/**
+ * What a kubelet writes into its answer, as if the container had said it, where the log's file is away: not made yet, or cleaned up
+ * (kubernetes/kubernetes#107243, #52172).
+ */
+const NO_LOG =
+  /^(?:failed to try resolving symlinks in path|failed to open log file|unable to retrieve container logs for) /;
+
 /** Lines of a container's log; none where it has none (yet, or any more). */
 export async function logLines(
   cluster: Cluster,
@@ -37,7 +44,7 @@ export async function logLines(
       },
       signal,
     );
-    return text.split('\n').filter((line) => line !== '');
+    return text.split('\n').filter((line) => line !== '' && !NO_LOG.test(line));
   } catch (error) {
     // 400: it has not been started
     if ([400, 404].includes(statusOf(error) ?? 0)) return [];
