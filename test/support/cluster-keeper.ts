@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { startPrivateEngine } from '#fleet';
 import { busyboxRoot } from '../../examples/guestbook/index.js';
+import { separateLogs } from './kubelet-logs.js';
 import { startRegistryServer } from './registry.js';
 
 /** What holds a pod's network ends on SIGTERM: else each pod would take ten seconds longer to end. */
@@ -101,13 +102,15 @@ async function startOwn(
   const engine = await startPrivateEngine({ folder: `${folder}-engine`, tied: true });
   mkdirSync(folder, { recursive: true });
   const down = join(TOOLS, 'kube-down');
-  const env = { ...process.env, DOCKER_HOST: engine.host };
+  const logs = await separateLogs(folder);
+  const env = { ...process.env, PATH: logs.path, DOCKER_HOST: engine.host };
   // what it starts is nobody's child: a run that is killed takes it along all the same
   const script = `while kill -0 ${process.pid} 2>/dev/null; do sleep 1; done; exec "$0" "$1"`;
   const watch = spawn('sh', ['-c', script, down, folder], { env, detached: true, stdio: 'ignore' });
   watch.unref();
   const stop = async (): Promise<void> => {
     await run(down, [folder], { env });
+    await logs.remove();
     await engine.remove();
     watch.kill();
   };
