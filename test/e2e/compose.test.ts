@@ -56,7 +56,7 @@ describe('docker-compose.yml, on a base that debootstrap made', () => {
       const end = await api.untilEnded(id);
       expect(end.state, end.message).toBe('succeeded');
       expect(await book.version()).toBe('2.0');
-      await fleet.do('down', '--timeout', '20');
+      await fleet.down('--timeout', '20');
       await fleet.do('up', '--detach', '--no-build');
       const again = await clientOf(fleet);
       expect(again.token).toBe(api.token);

@@ -69,13 +69,25 @@ export class ComposeFleet {
     return this.command(file, [...first, ...args]);
   }
 
+  /**
+   * Takes all containers away, and the network. An engine of this age that ends many containers at once may count an endpoint that nobody has
+   * any more (moby/moby#42119), and keep the network until it is started again: that one serves for the next `up`.
+   */
+  async down(...args: string[]): Promise<void> {
+    try {
+      await this.do('down', ...args);
+    } catch (error) {
+      if (!/has active endpoints/.test(String(error))) throw error;
+      const left = await this.docker('ps', '--all', '--quiet', ...this.labelled({}));
+      const network = `network=${this.name}_default`;
+      const joined = await this.docker('ps', '--all', '--quiet', '--filter', network);
+      if (left !== '' || joined !== '') throw error;
+    }
+  }
+
   async inside(service: string, ...command: string[]): Promise<string> {
-    const labels = { project: this.name, service };
-    const filters = Object.entries(labels).flatMap(([label, value]) => [
-      '--filter',
-      `label=com.docker.compose.${label}=${value}`,
-    ]);
-    return this.docker('exec', await this.docker('ps', '--quiet', ...filters), ...command);
+    const found = await this.docker('ps', '--quiet', ...this.labelled({ service }));
+    return this.docker('exec', found, ...command);
   }
 
   async bootstrapToken(): Promise<string> {
@@ -85,7 +97,7 @@ export class ComposeFleet {
 
   /** Removes containers, volumes and images, from whatever state they are in. */
   async remove(): Promise<void> {
-    if (this.compose.length > 0) await this.do('down', '--volumes', '--timeout', '5');
+    if (this.compose.length > 0) await this.down('--volumes', '--timeout', '5');
     for (const image of [this.name, this.debian])
       await this.docker('rmi', '--force', image).catch(() => undefined); // never made
     await this.docker('image', 'prune', '--force', '--filter', 'label=dev.liftlock.stage=build');
@@ -96,6 +108,13 @@ export class ComposeFleet {
   serverImages(): NodeJS.ProcessEnv {
     const images = { POSTGRES_IMAGE: this.debian, NATS_IMAGE: this.debian };
     return { ...this.env, ...images, REDIS_IMAGE: this.debian };
+  }
+
+  private labelled(labels: Readonly<Record<string, string>>): string[] {
+    return Object.entries({ project: this.name, ...labels }).flatMap(([label, value]) => [
+      '--filter',
+      `label=com.docker.compose.${label}=${value}`,
+    ]);
   }
 
   private script(name: string, ...args: string[]): Promise<string> {
