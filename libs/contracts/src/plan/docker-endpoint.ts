@@ -1,5 +1,5 @@
 import { assertNever } from '#kernel';
-import { withoutPassword, type EndpointIssue } from './endpoint-issue.js';
+import { credentialIssues, withoutPassword, type EndpointIssue } from './endpoint-issue.js';
 import type { CredentialName, Credentials } from './target-credentials.js';
 
 /** Where a Docker Engine listens. */
@@ -79,19 +79,13 @@ export function dockerEndpointIssues(
     ];
   }
   const { needed, allowed } = credentialsOf(parsed);
-  const names = Object.keys(given ?? {}) as CredentialName[];
-  const partly = parsed.kind === 'tcp' && names.length > 0 ? allowed : needed;
-  const missing = partly.filter((name) => given?.[name] === undefined);
-  const superfluous = names.filter((name) => !allowed.includes(name));
-  return [
-    ...(missing.length === 0
-      ? []
-      : [{ path: ['credentials'], message: missingMessage(parsed, missing) }]),
-    ...superfluous.map((name) => ({
-      path: ['credentials', name],
-      message: `${name} is of no use for a ${parsed.kind}:// endpoint: remove it`,
-    })),
-  ];
+  const isPartly = parsed.kind === 'tcp' && Object.keys(given ?? {}).length > 0;
+  return credentialIssues(given, {
+    needed: isPartly ? allowed : needed,
+    allowed,
+    lacking: (names) => missingMessage(parsed, names),
+    uselessWhere: `for a ${parsed.kind}:// endpoint`,
+  });
 }
 
 function missingMessage(endpoint: DockerEndpoint, missing: readonly string[]): string {

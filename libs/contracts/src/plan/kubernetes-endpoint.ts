@@ -1,5 +1,5 @@
 import { assertNever } from '#kernel';
-import { withoutPassword, type EndpointIssue } from './endpoint-issue.js';
+import { credentialIssues, withoutPassword, type EndpointIssue } from './endpoint-issue.js';
 import type { CredentialName, Credentials } from './target-credentials.js';
 
 /** Where the API server of a Kubernetes cluster is found. */
@@ -51,19 +51,13 @@ export function kubernetesEndpointIssues(
       },
     ];
   }
-  const names = Object.keys(given ?? {}) as CredentialName[];
-  const way = wayOf(parsed, names);
-  const missing = way.filter((name) => !names.includes(name));
-  const superfluous = names.filter((name) => !way.includes(name));
-  return [
-    ...(missing.length === 0
-      ? []
-      : [{ path: ['credentials'], message: missingMessage(parsed, missing) }]),
-    ...superfluous.map((name) => ({
-      path: ['credentials', name],
-      message: `${name} is of no use ${whereOf(parsed, way)}: remove it`,
-    })),
-  ];
+  const way = wayOf(parsed, Object.keys(given ?? {}) as CredentialName[]);
+  return credentialIssues(given, {
+    needed: way,
+    allowed: way,
+    lacking: (names) => missingMessage(parsed, names),
+    uselessWhere: whereOf(parsed, way),
+  });
 }
 
 /** The way in that is meant, as far as it can be told. */
