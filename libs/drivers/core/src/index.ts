@@ -1,3 +1,4 @@
+export { assertAsPlanned, type Observed } from './assert-as-planned.js';
 export { CommandVerdict, type CommandResult } from './check-command.js';
 export { LogPatterns } from './check-log.js';
 export { failure, seen, type Look, type Seen } from './check-look.js';
