@@ -1,6 +1,7 @@
-import http from 'node:http';
+import type { Agent, AgentOptions } from 'node:http';
 import https from 'node:https';
 import { createSecureContext, getCACertificates, rootCertificates } from 'node:tls';
+import { plainHttp } from './plain-http.js';
 import type { ProxySettings, RegistrySettings } from './settings.js';
 
 /** Connections to one host at a time; more requests wait for one of them. */
@@ -10,7 +11,7 @@ const MAX_CONNECTIONS = 48;
 export class Agents {
   private trustsSystem = false;
   private readonly retired: https.Agent[] = [];
-  private plain: http.Agent | undefined;
+  private plain: Agent | undefined;
   private secure: https.Agent | undefined;
 
   constructor(
@@ -18,7 +19,7 @@ export class Agents {
     private readonly proxy: ProxySettings | undefined,
   ) {}
 
-  for(url: URL): http.Agent | https.Agent {
+  for(url: URL): Agent | https.Agent {
     return url.protocol === 'https:'
       ? (this.secure ??= this.makeSecure())
       : (this.plain ??= this.makePlain());
@@ -43,7 +44,7 @@ export class Agents {
     for (const agent of [...this.retired, this.secure]) agent?.destroy();
   }
 
-  private get common(): http.AgentOptions {
+  private get common(): AgentOptions {
     return {
       keepAlive: true,
       maxSockets: MAX_CONNECTIONS,
@@ -54,8 +55,8 @@ export class Agents {
     };
   }
 
-  private makePlain(): http.Agent {
-    return new http.Agent(this.common);
+  private makePlain(): Agent {
+    return new plainHttp.Agent(this.common);
   }
 
   private makeSecure(): https.Agent {

@@ -1,7 +1,8 @@
-import http, { type ClientRequest, type IncomingMessage } from 'node:http';
+import type { Agent, ClientRequest, IncomingMessage } from 'node:http';
 import https from 'node:https';
 import { LiftlockError } from '#kernel';
 import { Answer } from './answer.js';
+import { plainHttp } from './plain-http.js';
 import { ProgressWatch } from './progress-watch.js';
 import type { RateLimit } from './rate-limit.js';
 
@@ -23,7 +24,7 @@ export interface ExchangeRequest {
   readonly url: URL;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Buffer | Body;
-  readonly agent: http.Agent | https.Agent;
+  readonly agent: Agent | https.Agent;
   readonly signal?: AbortSignal | undefined;
   /** Milliseconds without progress after which it is given up. */
   readonly stallMs: number;
@@ -48,7 +49,7 @@ export async function exchange(request: ExchangeRequest): Promise<Answer> {
   const call =
     request.url.protocol === 'https:'
       ? https.request(request.url, options)
-      : http.request(request.url, options);
+      : plainHttp.request(request.url, options);
   const watch = new ProgressWatch(request.stallMs, (error) => call.destroy(error));
   const abort = (): void => void call.destroy(reasonOf(request.signal));
   request.signal?.addEventListener('abort', abort, { once: true });
