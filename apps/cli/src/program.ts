@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Command } from 'commander';
+import { rootFolder } from '#fleet';
 import { actionCommands } from './commands/action.commands.js';
 import { adoptCommand } from './commands/adopt.command.js';
 import { applyCommand } from './commands/apply.command.js';
@@ -32,6 +35,7 @@ function program(output: Output, setExit: SetExit): Command {
     .description(
       'Raises a running fleet of containers from one version to the next, and lets it down again.',
     )
+    .version(version(), '-V, --version', 'print the version')
     .exitOverride()
     .configureOutput({ writeOut: output.write, writeErr: output.writeError })
     .showHelpAfterError('(liftlock --help shows what there is)')
@@ -71,4 +75,9 @@ function program(output: Output, setExit: SetExit): Command {
 /** Runs one command line and returns the exit code. */
 export function runCli(args: readonly string[], output: Output = processOutput()): Promise<number> {
   return runCommand((setExit) => program(output, setExit), args, output);
+}
+
+function version(): string {
+  const text = readFileSync(join(rootFolder(), 'package.json'), 'utf8');
+  return (JSON.parse(text) as { readonly version: string }).version;
 }
