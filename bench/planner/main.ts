@@ -42,10 +42,10 @@ function spelledOut(plan: Plan): { steps: number; mib: number; took: number } {
 
 // the first plan warms the code up
 timed({ ...SMALL, components: 100 });
-const small = timed(SMALL).took;
+const { plan: smallPlan, took: small } = timed(SMALL);
 const { plan, took: large } = timed(LARGE);
 const mib = process.resourceUsage().maxRSS / 1024;
-const written = spelledOut(plan);
+const [writtenSmall, written] = [spelledOut(smallPlan), spelledOut(plan)];
 const bench = 'planner';
 const cases: Case[] = [
   {
@@ -65,6 +65,12 @@ const cases: Case[] = [
     ...{ bench, case: 'its digest: every step spelled out', value: written.took, unit: 'ms' },
     against: `nothing: ${written.steps} steps, ${Math.round(written.mib)} MiB of canonical JSON, ${Math.round(process.resourceUsage().maxRSS / 1024)} MiB of memory`,
     ...{ ratio: null, bar: null, holds: true },
+  },
+  {
+    ...{ bench, case: 'ten times as many steps spelled out', value: written.took, unit: 'ms' },
+    against: `1,000 components on 50 targets: ${Math.round(writtenSmall.took)} ms`,
+    ...{ ratio: written.took / writtenSmall.took, bar: MOST_RATIO },
+    holds: written.took <= MOST_RATIO * writtenSmall.took,
   },
 ];
 process.exitCode = report(cases);

@@ -1,5 +1,5 @@
 import { assertNever, type ErrorShape } from '#kernel';
-import type { RetryPolicy, StepResult } from '#contracts';
+import { ACTIONS, isActionName, type RetryPolicy, type StepResult } from '#contracts';
 import type { SagaMessage } from './messages.js';
 import type { Turn } from './turn.js';
 import { isUnansweredBack, type StepProgress } from './saga.js';
@@ -75,8 +75,8 @@ const MAY_PASS: ReadonlySet<ErrorShape['code']> = new Set([
   'data_in_use',
 ]);
 
-/** `MAY_PASS` of what writes all data anew at each attempt, for hours perhaps: only what is found before anything is written. */
-const MAY_PASS_RESTORING: ReadonlySet<ErrorShape['code']> = new Set(['data_in_use']);
+/** `MAY_PASS` of what writes all data anew at each attempt: only what is found before anything is written. */
+const MAY_PASS_BEFORE_WRITING: ReadonlySet<ErrorShape['code']> = new Set(['data_in_use']);
 
 /**
  * Whether an error that is final elsewhere may have gone at the next attempt. On the way out going back is the better answer; where the only
@@ -84,7 +84,8 @@ const MAY_PASS_RESTORING: ReadonlySet<ErrorShape['code']> = new Set(['data_in_us
  */
 function mayPass(turn: Turn, stepId: string, code: ErrorShape['code']): boolean {
   const { step } = turn.index.step(stepId);
-  const codes = step.action === 'data.restore' ? MAY_PASS_RESTORING : MAY_PASS;
+  const writesAnew = isActionName(step.action) && ACTIONS[step.action].writesAnew === true;
+  const codes = writesAnew ? MAY_PASS_BEFORE_WRITING : MAY_PASS;
   return codes.has(code) && leadsNowhereElse(turn, stepId);
 }
 

@@ -23,6 +23,8 @@ export interface ActionContract<
   readonly retry: RetryPolicy;
   /** Whether the driver can see that it happened already. */
   readonly observable: boolean;
+  /** Whether each attempt writes all of it anew, for hours perhaps. Default: it does not. */
+  readonly writesAnew?: boolean;
 }
 
 function action<I extends z.ZodType, O extends z.ZodType, S extends StepApp>(
@@ -129,6 +131,7 @@ export const ACTIONS = {
     timeoutSeconds: 6 * 3600,
     retry: often,
     observable: true,
+    writesAnew: true,
   }),
   'instance.restore-old': action({
     app: 'executor',
