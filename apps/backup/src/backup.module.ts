@@ -24,7 +24,11 @@ export class BackupModule implements OnApplicationShutdown {
   constructor(private readonly drivers: DriverRegistry) {}
 
   static forEnv(env: Env): DynamicModule {
-    const drivers = loadDrivers(env.LIFTLOCK_DRIVERS, new SecretStore(env.secrets));
+    const drivers = loadDrivers(
+      env.LIFTLOCK_DRIVERS,
+      new SecretStore(env.secrets),
+      env.LIFTLOCK_HELPER_IMAGE,
+    );
     const repository = RepositoryModule.at(
       openRepository(env),
       drivers,

@@ -22,6 +22,8 @@ const fields = stepServiceEnv.extend({
    * Default 1: as if nothing could be packed.
    */
   LIFTLOCK_BACKUP_RATIO: z.coerce.number().min(0.01).max(2).default(1),
+  /** Image of the pods that read and write data on PersistentVolumeClaims: with sh, GNU tar, zstd, find, coreutils and getfattr. Default none. */
+  LIFTLOCK_HELPER_IMAGE: z.string().min(1).optional(),
   /**
    * Folders of this machine that data may be read from and put back to, with all below them; absolute, with `:` between. Default none:
    * whoever may write documents could else read any file here, and write any.

@@ -4,6 +4,7 @@ export { cleanPath, isWithin, outermost, type DataPlaces } from './data-places.j
 export {
   archiverVersions,
   findProgram,
+  firstLineOf,
   localTools,
   optionalToolNames,
   PLAIN_ENV,

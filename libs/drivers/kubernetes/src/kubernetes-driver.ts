@@ -14,11 +14,12 @@ import { assertUnchanged } from './assert-unchanged.js';
 import { check } from './checks.js';
 import type { Cluster } from './cluster.js';
 import { Clusters } from './clusters.js';
+import { KubernetesData } from './data.js';
 import { runHookCommand } from './hook-command.js';
 import { removeJobs, runJob } from './hook-job.js';
 import { changeObject, changeObjectBack, forgetObjects } from './hook-object.js';
 import { prepareImage } from './images.js';
-import { NO_DATA, NO_EDITS, NO_FILES } from './no-data.js';
+import { NO_EDITS, NO_FILES } from './no-data.js';
 import { observe } from './observe.js';
 import { removeRecord } from './remove.js';
 import { replace } from './replace.js';
@@ -32,12 +33,14 @@ export class KubernetesDriver implements Driver {
   readonly files: FileDriver = NO_FILES;
   readonly hooks: HookDriver;
   readonly images: ImageDriver;
-  readonly data: DataDriver = NO_DATA;
+  readonly data: DataDriver;
   readonly checks: CheckDriver;
   private readonly clusters: Clusters;
 
-  constructor(secrets: SecretStore) {
+  /** @param helperImage of the pods that read and write data; default: none, so that only data on folders is */
+  constructor(secrets: SecretStore, helperImage?: string) {
     this.clusters = new Clusters(secrets);
+    this.data = new KubernetesData(this.clusters, helperImage);
     const on =
       <I, O>(act: (cluster: Cluster, context: StepContext, input: I) => Promise<O>) =>
       (context: StepContext, input: I): Promise<O> =>

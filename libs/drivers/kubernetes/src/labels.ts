@@ -8,6 +8,8 @@ export const LABELS = {
   instance: 'liftlock.dev/instance',
   step: 'liftlock.dev/step',
   role: 'liftlock.dev/role',
+  /** Of the attempt that made it. */
+  token: 'liftlock.dev/token',
 } as const;
 
 /** On a DaemonSet's pods a node label that no node has: so it is stopped. */
@@ -16,7 +18,7 @@ export const STOPPED_BY = 'liftlock.dev/stopped-by';
 /** Who we are to those who look at an object's `managedFields`. */
 export const FIELD_MANAGER = 'liftlock';
 
-export type Role = 'record' | 'job' | 'object' | 'pull';
+export type Role = 'record' | 'job' | 'helper' | 'object' | 'pull';
 
 export function hashOf(...words: readonly string[]): string {
   return createHash('sha256').update(words.join('\n')).digest('hex').slice(0, 16);

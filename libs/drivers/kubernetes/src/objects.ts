@@ -166,6 +166,8 @@ export interface Workload extends KubeObject {
     readonly selector: LabelSelector;
     readonly template: PodTemplate;
     readonly paused?: boolean;
+    /** Of a StatefulSet. */
+    readonly volumeClaimTemplates?: ReadonlyArray<{ readonly metadata: { readonly name: string } }>;
     /** Of a Deployment. */
     readonly strategy?: { readonly type?: string };
     /** Of the others. */

@@ -22,6 +22,8 @@ export const RESOURCES = {
   pods: core('Pod', 'pods'),
   configMaps: core('ConfigMap', 'configmaps'),
   secrets: core('Secret', 'secrets'),
+  persistentVolumeClaims: core('PersistentVolumeClaim', 'persistentvolumeclaims'),
+  persistentVolumes: core('PersistentVolume', 'persistentvolumes', false),
   events: core('Event', 'events'),
   nodes: core('Node', 'nodes', false),
   replicaSets: apps('ReplicaSet', 'replicasets'),

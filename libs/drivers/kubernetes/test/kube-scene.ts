@@ -9,6 +9,7 @@ import {
   type TestCluster,
 } from '../../../../test/support/kubernetes.js';
 import { PlainRepository, serviceImage } from '../../../../test/support/registry-image.js';
+import { toolsImage } from './tools-image.js';
 import { contextOf, crashAt } from '../../../../test/support/step-context.js';
 
 // a kubelet of 1.20 that failed to end a container tries again a minute and more later, and a test may meet that several times
@@ -31,13 +32,16 @@ export class KubeScene {
     readonly cluster: TestCluster,
     readonly driver: Driver,
     private readonly repository: PlainRepository,
+    /** Image of helper pods, as the driver knows it. */
+    readonly helper: string,
   ) {}
 
   static async open(nodes = false): Promise<KubeScene> {
     const cluster = await startKubernetes(nodes);
     const secrets = new SecretStore({ variables: cluster.secrets });
     const repository = new PlainRepository(cluster.registry, cluster.namespace);
-    return new KubeScene(cluster, await kubernetesDriver(secrets), repository);
+    const helper = `${repository.host}/${repository.name}:helper`;
+    return new KubeScene(cluster, await kubernetesDriver(secrets, helper), repository, helper);
   }
 
   async close(): Promise<void> {
@@ -50,6 +54,11 @@ export class KubeScene {
     const digest = await this.repository.push(tag, await serviceImage(`${script}# ${tag}\n`));
     const { host, name } = this.repository;
     return { reference: `${host}/${name}:${tag}`, digest: `${host}/${name}@${digest}` };
+  }
+
+  /** The image of helper pods, with the tools of this machine. */
+  async pushHelper(): Promise<void> {
+    await this.repository.push('helper', await toolsImage());
   }
 
   context(changes: Partial<StepContext> = {}): ReturnType<typeof contextOf> {

@@ -1,0 +1,164 @@
+import { PassThrough, Writable } from 'node:stream';
+import { Exec } from '@kubernetes/client-node';
+import type { Cluster } from './cluster.js';
+import { abortedBy, ApiAnswer, clusterError } from './errors.js';
+import type { Pod } from './objects.js';
+
+/** For so long the API server may take to begin the command, in milliseconds. */
+const BEGIN_MS = 60_000;
+/** What is on the way may be still for long: so often something passes, in milliseconds. */
+const PING_MS = 20_000;
+const STDIN = 0;
+
+/** What the client's socket can, in Node. */
+interface Socket {
+  readonly readyState: number;
+  send(data: Buffer, done: (error?: Error) => void): void;
+  close(): void;
+  terminate(): void;
+  pause(): void;
+  resume(): void;
+  ping(): void;
+  onclose: unknown;
+}
+
+interface EndStatus {
+  readonly status?: string;
+  readonly message?: string;
+  readonly details?: {
+    readonly causes?: ReadonlyArray<{ readonly reason?: string; readonly message?: string }>;
+  };
+}
+
+/** A command that runs in a pod. */
+export interface ExecStream {
+  /** When so much is on the wire. @throws where the connection has ended */
+  send(data: Buffer): Promise<void>;
+  /** No more is read until `resume`: what comes is held by those who send it. */
+  pause(): void;
+  resume(): void;
+  /** Its exit code. @throws LiftlockError `target_unreachable` where nobody told it */
+  readonly exited: Promise<number>;
+  close(): void;
+}
+
+/**
+ * Begins a command whose input and outputs may be large: none of it is held here.
+ * @param onOutput is given each piece, in order
+ */
+export async function openExec(
+  cluster: Cluster,
+  { metadata: { namespace = '', name } }: Pod,
+  container: string,
+  { command, what }: { readonly command: readonly string[]; readonly what: string },
+  onOutput: (isError: boolean, piece: Buffer) => void,
+  signal: AbortSignal,
+): Promise<ExecStream> {
+  signal.throwIfAborted();
+  const { config } = await cluster.access();
+  const end = Promise.withResolvers<EndStatus>();
+  end.promise.catch(() => undefined);
+  const outputs = [false, true].map((isError) => new Pieces((piece) => onOutput(isError, piece)));
+  let socket: Socket;
+  const late = AbortSignal.any([signal, AbortSignal.timeout(BEGIN_MS)]);
+  try {
+    const opening = new Exec(config)
+      // what is sent goes by the socket itself, which says when it is gone
+      .exec(
+        namespace,
+        name,
+        container,
+        [...command],
+        outputs[0] ?? null,
+        outputs[1] ?? null,
+        new PassThrough(),
+        false,
+        end.resolve,
+      );
+    socket = (await orAborted(opening, late)) as unknown as Socket;
+    if (signal.aborted) socket.terminate();
+  } catch (error) {
+    throw clusterError(
+      cluster,
+      what,
+      signal.aborted ? abortedBy(signal, what) : refusalOf(error),
+      signal,
+    );
+  }
+  const lost = (): void =>
+    end.reject(
+      Object.assign(new Error('the connection was closed before its end was told'), {
+        code: 'ECONNRESET',
+      }),
+    );
+  socket.onclose = lost;
+  const beat = setInterval(() => {
+    if (socket.readyState === 1) socket.ping();
+  }, PING_MS);
+  const exited = end.promise
+    .then(exitCodeOf, (error: unknown) => {
+      throw clusterError(cluster, what, error, signal);
+    })
+    .finally(() => clearInterval(beat));
+  exited.catch(() => undefined);
+  return {
+    exited,
+    send: (data) =>
+      new Promise((resolve, reject) => {
+        const framed = Buffer.concat([Buffer.from([STDIN]), data]);
+        socket.send(framed, (error) => (error == null ? resolve() : reject(error)));
+      }),
+    pause: () => socket.pause(),
+    resume: () => socket.resume(),
+    close: () => {
+      clearInterval(beat);
+      socket.terminate();
+      lost();
+    },
+  };
+}
+
+/** Hands on what the client writes to it. */
+class Pieces extends Writable {
+  constructor(onPiece: (piece: Buffer) => void) {
+    super({
+      write: (piece: Buffer, _encoding, done) => {
+        onPiece(piece);
+        done();
+      },
+    });
+  }
+}
+
+async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const abort = (): void =>
+    reject(Object.assign(new Error('it was not begun'), { code: 'ETIMEDOUT' }));
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
+
+/** The client gives no more than the status of an answer that is not the protocol's. */
+function refusalOf(error: unknown): Error {
+  const { message = 'no answer', error: inner } = (error ?? {}) as {
+    message?: string;
+    error?: Error;
+  };
+  const status = Number(/Unexpected server response: (\d+)/.exec(message)?.[1]);
+  if (Number.isInteger(status))
+    return new ApiAnswer(status, '', `it was answered with HTTP status ${status}`);
+  return inner ?? (error instanceof Error ? error : new Error(message));
+}
+
+function exitCodeOf({ status, message = '', details }: EndStatus): number {
+  if (status === 'Success') return 0;
+  const code = details?.causes?.find(({ reason }) => reason === 'ExitCode')?.message;
+  if (code !== undefined) return Number(code);
+  throw Object.assign(new Error(`it could not be begun, or was ended: ${message}`), {
+    code: 'ECONNRESET',
+  });
+}
