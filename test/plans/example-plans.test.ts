@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { digestOf, LiftlockError } from '#kernel';
 import { plan as planSchema, type LiftlockDocument, type Observation, type Plan } from '#contracts';
 import { NO_COLOURS } from '../../apps/cli/src/show/colours.js';
+import { compensationInOrder } from '../../apps/cli/src/show/plan-changes.js';
 import { showPlan } from '../../apps/cli/src/show/plan-formats.js';
 import { computePlan, type PlanningInput } from '../../apps/planner/src/domain/compute-plan.js';
 import { upgradePathsOf, extentOfAll } from '../../apps/planner/src/domain/upgrade-paths.js';
@@ -66,7 +67,7 @@ describe('A, Intel SecL', () => {
     const plan = planned(input());
     const order = orderOf(plan);
     const tiers = [
-      ['cms', 'aas'],
+      ['scs-db', 'shvs-db', 'cms', 'aas'],
       ['scs', 'shvs'],
       ['sqvs', 'kbs', 'sgx-agent'],
       ['isecl-controller', 'ihub', 'isecl-scheduler'],
@@ -79,11 +80,11 @@ describe('A, Intel SecL', () => {
       waves.flatMap(({ lanes }) => lanes.filter(({ component }) => component === 'kbs')),
     );
     expect(kbs?.steps.map(({ action }) => action)).toEqual([
-      ...['instance.stop', 'hook.object', 'hook.object', 'hook.job'],
+      ...['instance.stop', 'data.snapshot', 'hook.object', 'hook.object', 'hook.job'],
       ...['instance.replace', 'instance.check'],
     ]);
     // read before anything of kbs is changed, whatever runs by then
-    expect(kbs?.steps[3]?.input).toMatchObject({ work: { env: { COMPONENT_VERSION: 'v3.6.0' } } });
+    expect(kbs?.steps[4]?.input).toMatchObject({ work: { env: { COMPONENT_VERSION: 'v3.6.0' } } });
     const back = plan.hops.flatMap(({ compensation }) => compensation);
     const ofKbs = back.filter(({ component }) => component === 'kbs');
     const [secret, config] = ofKbs.filter(({ action }) => action === 'hook.object-back');
@@ -97,7 +98,21 @@ describe('A, Intel SecL', () => {
     await agreesWithGolden('isecl', plan, true);
   });
 
-  it('is refused where major versions may not meet, on a single node, from its owner, and with data that nobody keeps yet', async () => {
+  it('brings back the data of its one share when all is down, that of the databases first, and nothing comes up before', () => {
+    const [back = []] = planned(input()).hops.map((hop) => compensationInOrder(hop));
+    const at = (action: string): number[] =>
+      back.flatMap((step, index) => (step.action === action ? [index] : []));
+    const restores = at('data.restore');
+    const onShare = ['scs-db', 'shvs-db', 'cms', 'aas', 'scs', 'shvs', 'sqvs', 'kbs', 'ihub'];
+    expect(restores.map((index) => back[index]?.component)).toEqual(onShare);
+    expect(restores.map((index) => back[index]?.input)).toMatchObject(
+      onShare.map((name) => ({ folder: '/mnt/nfs/isecl', paths: [`/${name}`] })),
+    );
+    expect(Math.min(...restores)).toBeGreaterThan(Math.max(...at('instance.stop-new')));
+    expect(Math.max(...restores)).toBeLessThan(Math.min(...at('instance.restore-old')));
+  });
+
+  it('is refused where major versions may not meet, on a single node, from its owner, and with folders of the share within one another', async () => {
     const ofComponents = (change: (component: Record<string, unknown>) => object) =>
       changed(documents, 'Application', (spec) => ({
         ...spec,
@@ -132,10 +147,14 @@ describe('A, Intel SecL', () => {
         })),
       ],
       [
-        'with the data of the share',
+        'with folders of the share within one another',
         input(
           ofComponents((one) =>
-            one['name'] === 'kbs' ? { ...one, data: { paths: ['/etc/kbs'] } } : one,
+            one['name'] === 'kbs'
+              ? { ...one, data: { folder: '/mnt/nfs/isecl', paths: ['/kbs', '/cms/config'] } }
+              : one['name'] === 'aas'
+                ? { ...one, data: { folder: '/mnt/nfs', paths: ['/isecl/kbs'] } }
+                : one,
           ),
         ),
       ],

@@ -9,7 +9,7 @@ function needsOf({ targets }: Plan): string[] {
   const engine =
     'Set BACKUPS to a folder of the target’s host, and HELPER to an image with sh, find and GNU tar that is there (debian).';
   const cluster =
-    'It takes kubectl, with contexts and credentials that let you in, and jq. Set BACKUPS to a folder where you type, and export each LIFTLOCK_SECRET_… that a command names.';
+    'It takes kubectl, with contexts and credentials that let you in, and jq. Set BACKUPS to a folder where you type, HELPER to an image with sh, find and GNU tar that nodes can pull (debian), and export each LIFTLOCK_SECRET_… that a command names.';
   if (!drivers.has('kubernetes')) return [engine];
   return drivers.size === 1 ? [cluster] : [engine, cluster];
 }

@@ -1,4 +1,5 @@
 import { assertNever } from '#kernel';
+import { ALL_OF_IT, ALL_OF_IT_BACK, inRoot, workloadDataCommands } from './data-commands.js';
 import { hookCommands } from './hook-commands.js';
 import { networkCheck } from './network-check.js';
 import { objectCommands } from './object-commands.js';
@@ -13,10 +14,6 @@ import {
   type Check,
   type Step,
 } from '#contracts';
-
-/** With times, owners, modes, attributes and access lists as they are: a restore that loses some is none. */
-const ALL_OF_IT = "--format=posix --numeric-owner --xattrs --xattrs-include='*' --acls --sparse";
-const ALL_OF_IT_BACK = "--numeric-owner --same-owner --xattrs --xattrs-include='*' --acls";
 
 /** Where a person notes the restart policy, beside the runbook. */
 const policyFile = (target: Step['target'], container: string): string =>
@@ -74,6 +71,9 @@ function clusterCommands(step: Step, action: ActionName): string[] {
     case 'hook.job':
     case 'hook.remove-jobs':
       return workloadCommands(step, action);
+    case 'data.snapshot':
+    case 'data.restore':
+      return workloadDataCommands(step, action);
     default:
       return engineCommands(step, action);
   }
@@ -120,24 +120,13 @@ function engineCommands(step: Step, action: ActionName): string[] {
       ];
     }
     case 'data.snapshot': {
-      const { container, paths, folder, backup } = input(action);
-      if (folder !== undefined)
-        return [
-          `# where ${folder} is mounted`,
-          `tar -C ${quote(folder)} ${ALL_OF_IT} -cpf "$BACKUPS"/${backup}.tar ${paths.map(inRoot).join(' ')}`,
-        ];
+      const { container, paths, backup } = input(action);
       return [
         `${docker} run --rm --volumes-from ${quote(container)} -v "$BACKUPS":/backups "$HELPER" tar -C / ${ALL_OF_IT} -cpf /backups/${backup}.tar ${paths.map(inRoot).join(' ')}`,
       ];
     }
     case 'data.restore': {
-      const { container, keptName, paths, folder, backup } = input(action);
-      if (folder !== undefined)
-        return [
-          `# where ${folder} is mounted; only when nothing that mounts these folders runs, and only if the new version ran`,
-          `find ${paths.map((path) => quote(`${folder}${path}`)).join(' ')} -mindepth 1 -delete`,
-          `tar -C ${quote(folder)} ${ALL_OF_IT_BACK} -xpf "$BACKUPS"/${backup}.tar`,
-        ];
+      const { container, keptName, paths, backup } = input(action);
       const empty = paths.map((path) => `find ${quote(path)} -mindepth 1 -delete`).join(' && ');
       return [
         `# only when nothing that mounts ${paths.join(', ')} runs, and only if the new version ran`,
@@ -241,5 +230,3 @@ function checkCommand(docker: string, container: string, check: Check): string {
       return assertNever(check, 'check');
   }
 }
-
-const inRoot = (path: string): string => quote(path.replace(/^\/+/, '') || '.');

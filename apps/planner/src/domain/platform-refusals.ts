@@ -69,9 +69,6 @@ function unfitFields(
         ...when(files.length > 0, 'files', () => {
           return `${of} has files, which cannot be put into pods of ${name}: let a hook set a Secret (type: secret) that its template mounts`;
         }),
-        ...when(data !== undefined, 'data', () => {
-          return `${of} has data, and that of workloads is not snapshot yet: back it up and restore it by hooks (type: job), or take \`data\` away (then it is neither kept nor brought back)`;
-        }),
       ];
     case 'docker':
       return [

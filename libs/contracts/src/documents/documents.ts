@@ -133,7 +133,7 @@ export const componentSpec = z.strictObject({
     .strictObject({
       /**
        * For data on a share: the folder that the backup service of the target's site has it mounted at; `paths` lie within it. Left out: they
-       * lie in the container. No platform takes it yet: a plan refuses it.
+       * lie in the container. Of Kubernetes.
        */
       folder: z
         .string()
