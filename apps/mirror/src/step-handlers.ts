@@ -12,8 +12,11 @@ export function mirrorHandlers(
   return {
     'image.mirror': (context, input) => mirror.mirror(context, input),
     'image.prepare': async (context, input) =>
-      (await drivers.get(context.target.driver)).images.prepare(context, input, (platform) =>
-        layers.of(context, input, platform),
+      (await drivers.get(context.target.driver)).images.prepare(
+        context,
+        input,
+        (platform, digest = input.image.digest) =>
+          layers.of(context, { ...input, image: { ...input.image, digest } }, platform),
       ),
   };
 }

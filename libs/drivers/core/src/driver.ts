@@ -122,11 +122,14 @@ export interface PackedLayer {
   readonly diffId: string | undefined;
 }
 
-/** The layers, the lowest first, of an image for a platform (in Go's names); undefined where nobody can tell. */
-export type LookUpLayers = (platform: {
-  readonly os: string;
-  readonly architecture: string;
-}) => Promise<readonly PackedLayer[] | undefined>;
+/**
+ * The layers, the lowest first, of an image for a platform (in Go's names); undefined where nobody can tell.
+ * @param digest of another image of the same registry, `repository@sha256:…`; default: the one that is brought
+ */
+export type LookUpLayers = (
+  platform: { readonly os: string; readonly architecture: string },
+  digest?: string,
+) => Promise<readonly PackedLayer[] | undefined>;
 
 /** The mirror's part. */
 export interface ImageDriver {

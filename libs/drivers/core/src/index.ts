@@ -24,7 +24,19 @@ export type {
 } from './driver.js';
 export { printable } from './printable-name.js';
 export { DriverRegistry } from './driver-registry.js';
+export { likelyBytes, packedBytes } from './packed-layers.js';
+export {
+  NoRoom,
+  othersInTheWay,
+  Room,
+  type LookUpChains,
+  type Needed,
+  type RoomLayer,
+  type Seat,
+  type Wanted,
+} from './room.js';
 export { SecretStore, type SecretSources } from './secrets.js';
+export { SharedLook } from './shared-look.js';
 export type { StepContext, TransferState } from './step-context.js';
 export {
   AWAY_MS,

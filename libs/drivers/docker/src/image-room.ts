@@ -1,18 +1,23 @@
 import { text } from 'node:stream/consumers';
-import type { LookUpLayers, PackedLayer, StepContext } from '#drivers/core';
+import {
+  likelyBytes,
+  NoRoom,
+  othersInTheWay,
+  packedBytes,
+  Room,
+  SharedLook,
+  type LookUpLayers,
+  type Needed,
+  type PackedLayer,
+  type Seat,
+  type StepContext,
+} from '#drivers/core';
 import { call, dataError } from '#drivers/data';
 import { LiftlockError, mebibytes } from '#kernel';
 import type { Engine } from './engine.js';
 import type { HelperImages } from './helper-image.js';
 import { runForOutput } from './helper.js';
-import { NoRoom, Room, type Needed, type Seat } from './room.js';
-import { SharedLook } from './shared-look.js';
 
-/**
- * What a layer takes unpacked, as a multiple of its packed size: what programs and their libraries usually do. Only for a warning, since
- * one that holds packed things takes no more than it has packed.
- */
-const UNPACKED = 2.5;
 /** A folder of a helper that is a volume, besides its own root: one of the two is where the engine keeps images. */
 const VOLUME = '/liftlock-room';
 
@@ -120,7 +125,7 @@ async function settle(
   try {
     const found = await seat.settle({ images, passing, free }, lookUpImages, context.signal);
     const guess = (): number =>
-      likely(missingOf(coming, seat), keepsPacked) + passing + found.others;
+      likelyBytes(missingOf(coming, seat), keepsPacked) + passing + found.others;
     // looked for only where it matters: it takes a request for each image
     if (guess() > free) seat.dropWhatIsThere(await lookUpImages());
     if (guess() > free)
@@ -144,15 +149,10 @@ function missingOf({ images }: Coming, { wanted }: Seat): PackedLayer[] {
 
 function countOf(coming: Coming, seat: Seat): string {
   const missing = missingOf(coming, seat);
-  return `${missing.length} of ${coming.images.flat().length} layers of ${coming.name}, which are not there yet, are ${mebibytes(packed(missing))} packed`;
+  return `${missing.length} of ${coming.images.flat().length} layers of ${coming.name}, which are not there yet, are ${mebibytes(packedBytes(missing))} packed`;
 }
 
-function refused(
-  { name }: Engine,
-  coming: Coming,
-  seat: Seat,
-  { needed, others, free, together }: Needed,
-): LiftlockError {
+function refused({ name }: Engine, coming: Coming, seat: Seat, found: Needed): LiftlockError {
   const isArchive = coming.archiveBytes !== undefined;
   const notes = [
     ...(seat.wanted.passing > 0
@@ -160,19 +160,21 @@ function refused(
           `the engine unpacks the archive, ${mebibytes(seat.wanted.passing)}, before it takes the layers from it`,
         ]
       : []),
-    ...(together > 1
-      ? [
-          `the ${together} that this upgrade brings there need ${mebibytes(needed - others)} together`,
-        ]
-      : []),
-    ...(others > 0 ? [`what is on its way there needs ${mebibytes(others)} more`] : []),
+    ...othersInTheWay(found),
   ];
   const why = notes.length === 0 ? '' : ` (${notes.join('; ')})`;
   return new LiftlockError(
     'disk_full',
-    `${countOf(coming, seat)} and need at least ${mebibytes(seat.needs(new Set()))} on ${name}${why}, where ${mebibytes(free)} are free: ` +
+    `${countOf(coming, seat)} and need at least ${mebibytes(seat.needs(new Set()))} on ${name}${why}, where ${mebibytes(found.free)} are free: ` +
       `nothing was ${isArchive ? 'loaded' : 'pulled'}; free space on that host (docker system df; docker image prune), and try again`,
-    { details: { target: name, image: coming.name, freeBytes: free, neededBytes: needed } },
+    {
+      details: {
+        target: name,
+        image: coming.name,
+        freeBytes: found.free,
+        neededBytes: found.needed,
+      },
+    },
   );
 }
 
@@ -244,16 +246,4 @@ async function lookAtImages(
   for (const { Id } of listed)
     chains.push((await engine.inspectImage(Id, context.signal))?.RootFS.Layers ?? []);
   return chains;
-}
-
-function packed(layers: readonly PackedLayer[]): number {
-  return layers.reduce((sum, { bytes }) => sum + bytes, 0);
-}
-
-function likely(layers: readonly PackedLayer[], keepsPacked: boolean): number {
-  const unpacked = layers.reduce(
-    (sum, { bytes, isCompressed }) => sum + bytes * (isCompressed ? UNPACKED : 1),
-    0,
-  );
-  return unpacked + (keepsPacked ? packed(layers) : 0);
 }

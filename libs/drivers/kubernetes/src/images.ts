@@ -1,6 +1,7 @@
 import type { ActionInput, ActionOutput } from '#contracts';
 import type { LookUpLayers, StepContext } from '#drivers/core';
-import { LiftlockError, mebibytes } from '#kernel';
+import { LiftlockError } from '#kernel';
+import { ableNodes } from './able-nodes.js';
 import { Changes } from './changes.js';
 import type { Cluster } from './cluster.js';
 import { ClusterLook } from './cluster-look.js';
@@ -9,11 +10,12 @@ import { Followed, nextChange } from './followed.js';
 import { digestIn } from './image-ids.js';
 import { parseInstance } from './instance.js';
 import { hashOf, marks } from './labels.js';
-import { mayRunOn } from './node-match.js';
+import { withRoomOnNodes } from './node-room.js';
 import type { KubeNode, Pod, PodSpec } from './objects.js';
 import { PodFailures } from './pod-failures.js';
 import { troubleOf } from './pod-trouble.js';
 import { RESOURCES } from './resources.js';
+import { someAtATime } from './some-at-a-time.js';
 
 type Input = ActionInput<'image.prepare'>;
 type Output = ActionOutput<'image.prepare'>;
@@ -41,16 +43,16 @@ export async function prepareImage(
   lookUp?: LookUpLayers,
 ): Promise<Output> {
   const image = input.image.digest ?? input.image.reference;
-  const pulls = await pullsOf(cluster, context, input, image);
-  let next = 0;
-  const work = async (): Promise<void> => {
-    for (let pull = pulls[next++]; pull !== undefined; pull = pulls[next++]) {
-      await assertRoom(cluster, context, pull.node, image, lookUp);
-      await pullOn(cluster, context, pull, image);
-    }
-  };
-  // one that cannot ends the step; what the others had begun is found again
-  await Promise.all(Array.from({ length: Math.min(AT_A_TIME, pulls.length) }, work));
+  const pulls = await withRoomOnNodes(
+    { cluster, context, image, lookUp },
+    () => pullsOf(cluster, context, input, image),
+    (found, isThere) =>
+      // one that cannot ends the step; what the others had begun is found again
+      someAtATime(found, AT_A_TIME, async (pull) => {
+        await pullOn(cluster, context, pull, image);
+        isThere(pull);
+      }),
+  );
   return {
     imageId: digestIn(image) ?? image,
     found: pulls.length === 0 ? 'done_before' : 'done_now',
@@ -70,9 +72,9 @@ async function pullsOf(
     const instance = parseInstance(text);
     const spec = (await look.workload(instance))?.spec.template.spec;
     if (spec === undefined) continue;
-    const isDaemon = instance.kind === 'DaemonSet';
-    for (const node of nodes)
-      if (!has(node, image) && mayRunOn(spec, node, isDaemon))
+    const able = ableNodes({ cluster, context }, instance, spec, nodes);
+    for (const node of able)
+      if (!has(node, image))
         pulls.set(node.metadata.name, { node, namespace: instance.namespace, spec });
   }
   return [...pulls.values()];
@@ -199,55 +201,4 @@ function isPulled({ status }: Pod): boolean {
       waiting?.reason ?? '',
     )
   );
-}
-
-interface Summary {
-  readonly node?: {
-    readonly runtime?: { readonly imageFs?: { readonly availableBytes?: number } };
-  };
-}
-
-/** Whether what is to come fits there, where the kubelet may be asked. @throws LiftlockError `disk_full` */
-async function assertRoom(
-  cluster: Cluster,
-  context: StepContext,
-  { metadata: { name }, status }: KubeNode,
-  image: string,
-  lookUp: LookUpLayers | undefined,
-): Promise<void> {
-  const { operatingSystem = 'linux', architecture = 'amd64' } = status?.nodeInfo ?? {};
-  const layers = await lookUp?.({ os: operatingSystem, architecture });
-  if (layers === undefined || layers.length === 0) return;
-  const needed = layers.reduce((sum, { bytes }) => sum + bytes, 0);
-  const free = await freeOn(cluster, context, name);
-  if (free === undefined || needed <= free) return;
-  throw new LiftlockError(
-    'disk_full',
-    `${image} is ${mebibytes(needed)} packed, and ${mebibytes(free)} are free on ${name} of ${cluster.name}: nothing was pulled there; free space on it, and try again`,
-    { details: { target: cluster.name, node: name, freeBytes: free, neededBytes: needed } },
-  );
-}
-
-async function freeOn(
-  cluster: Cluster,
-  context: StepContext,
-  node: string,
-): Promise<number | undefined> {
-  try {
-    const summary = await cluster.json<Summary>(
-      `asking what is free on ${node}`,
-      { path: `/api/v1/nodes/${encodeURIComponent(node)}/proxy/stats/summary`, once: true },
-      context.signal,
-    );
-    return summary.node?.runtime?.imageFs?.availableBytes;
-  } catch (error) {
-    context.signal.throwIfAborted();
-    // most accounts may not ask it, and the pull itself will tell
-    if (statusOf(error) !== 403)
-      context.log(
-        `what is free on ${node} is not known: ${LiftlockError.from(error).message}`,
-        'warn',
-      );
-    return undefined;
-  }
 }

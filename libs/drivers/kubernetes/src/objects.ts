@@ -240,6 +240,10 @@ export interface KubeNode extends KubeObject {
   readonly status?: {
     readonly conditions?: readonly Condition[];
     readonly images?: ReadonlyArray<{ readonly names?: readonly string[] }>;
-    readonly nodeInfo?: { readonly operatingSystem?: string; readonly architecture?: string };
+    readonly nodeInfo?: {
+      readonly operatingSystem?: string;
+      readonly architecture?: string;
+      readonly containerRuntimeVersion?: string;
+    };
   };
 }

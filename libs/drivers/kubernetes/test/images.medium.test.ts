@@ -1,4 +1,7 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { waitFor } from '#kernel';
+import type { LookUpLayers, PackedLayer } from '#drivers/core';
 import type { KubeJson } from '../../../../test/support/kubernetes.js';
 import { crashAt } from '../../../../test/support/step-context.js';
 import { KubeScene, type Upgrading } from './kube-scene.js';
@@ -19,15 +22,16 @@ afterAll(async () => {
 const prepare = (
   image: { reference: string; digest: string },
   changes: object = {},
-  bytes?: number,
+  lookUp?: LookUpLayers,
 ) =>
-  scene.driver.images.prepare(
-    web.attempt(changes),
-    { image, workloads: [web.container] },
-    bytes === undefined
-      ? undefined
-      : () => Promise.resolve([{ bytes, isCompressed: true, diffId: undefined }]),
-  );
+  scene.driver.images.prepare(web.attempt(changes), { image, workloads: [web.container] }, lookUp);
+const layer = (bytes: number, diffId: string): PackedLayer => ({
+  ...{ bytes, isCompressed: true, diffId },
+});
+const packed =
+  (bytes: number, diffId: string = randomUUID()): LookUpLayers =>
+  () =>
+    Promise.resolve([layer(bytes, diffId)]);
 const pulling = (): Promise<KubeJson[]> =>
   scene.cluster.list('pods', '-l', 'liftlock.dev/role=pull');
 
@@ -56,4 +60,100 @@ test('an image that no node can pull is told before anything is stopped', async 
     code: 'image_missing',
     message: expect.stringMatching(/the pod liftlock-pull-\S+ of the pulling of images/) as string,
   });
+});
+
+test('an account that may not ask kubelets is told so in the log, and the image is brought', async () => {
+  const attempt = web.attempt();
+  const three = await scene.image('3.0');
+  const input = { image: three, workloads: [web.container] };
+  await scene.driver.images.prepare(attempt, input, packed(2 ** 60));
+  const told = attempt.lines.filter((line) => line.includes('bind liftlock-disks'));
+  expect(told).toHaveLength(1);
+});
+
+describe('with the role liftlock-disks', () => {
+  let free: number;
+  let nodes: string[];
+  beforeAll(async () => {
+    const { kubectl, list, namespace } = scene.cluster;
+    const account = `--serviceaccount=${namespace}:liftlock`;
+    const role = '--clusterrole=liftlock-disks';
+    await kubectl(['create', 'clusterrolebinding', `${namespace}-disks`, role, account]);
+    nodes = (await list('nodes')).map(({ metadata }) => metadata.name);
+    const frees = nodes.map(async (node) => {
+      const raw = await kubectl(['get', '--raw', `/api/v1/nodes/${node}/proxy/stats/summary`]);
+      const summary = JSON.parse(raw) as {
+        node: { runtime: { imageFs: { availableBytes: number } } };
+      };
+      return summary.node.runtime.imageFs.availableBytes;
+    });
+    free = Math.min(...(await Promise.all(frees)));
+  });
+  afterAll(async () => {
+    await scene.cluster.kubectl([
+      'delete',
+      'clusterrolebinding',
+      `${scene.cluster.namespace}-disks`,
+    ]);
+  });
+
+  test('what fits on no node is refused before anything is pulled', async () => {
+    const four = await scene.image('4.0');
+    const attempt = web.attempt();
+    const input = { image: four, workloads: [web.container] };
+    await expect(
+      scene.driver.images.prepare(attempt, input, packed(2 ** 60)),
+    ).rejects.toMatchObject({
+      code: 'disk_full',
+      message: expect.stringMatching(
+        /on node-\d of one, where .* are free.*nothing of it was pulled/,
+      ) as string,
+    });
+    expect(attempt.lines.join()).not.toContain('pulls');
+    expect(await pulling()).toEqual([]);
+    expect(await prepare(four, {}, packed(1_000))).toMatchObject({ found: 'done_now' });
+  });
+
+  test('images of one upgrade that fit alone, and not together, are refused together', async () => {
+    const images = await Promise.all([scene.image('5.0'), scene.image('6.0')]);
+    const half = Math.ceil(free * 0.7);
+    const ends = await Promise.allSettled(images.map((image) => prepare(image, {}, packed(half))));
+    for (const end of ends)
+      expect(end).toMatchObject({
+        reason: {
+          code: 'disk_full',
+          message: expect.stringContaining('the 2 that this upgrade brings there') as string,
+        },
+      });
+    expect(await pulling()).toEqual([]);
+    // a layer that both have is one
+    const shared = packed(half, 'sha256:shared');
+    await Promise.all(images.map((image) => prepare(image, {}, shared)));
+  });
+
+  test('layers of an image that the nodes have from the same repository do not count', async () => {
+    const seven = await scene.image('7.0');
+    const base = layer(2 ** 60, 'sha256:base');
+    const asked: string[] = [];
+    const lookUp: LookUpLayers = (_platform, digest) => {
+      if (digest !== undefined) asked.push(digest);
+      return Promise.resolve([base, ...(digest === undefined ? [layer(10, 'sha256:new')] : [])]);
+    };
+    await waitFor(
+      async () => {
+        const all = await scene.cluster.list<{ status: { images: Array<{ names: string[] }> } }>(
+          'nodes',
+        );
+        return all.every(({ status }) =>
+          status.images.some(({ names }) => names.some((name) => name.startsWith(repository()))),
+        );
+      },
+      { what: 'kubelets tell which images they have', deadlineMs: 60_000, everyMs: 500 },
+    );
+    expect(await prepare(seven, {}, lookUp)).toMatchObject({ found: 'done_now' });
+    expect(asked.every((digest) => digest.startsWith(repository()))).toBe(true);
+    expect(asked.length).toBeGreaterThan(0);
+  });
+
+  const repository = (): string => `${one.digest.split('@')[0]}@`;
 });

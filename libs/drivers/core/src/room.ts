@@ -1,4 +1,6 @@
-/** A layer as it will lie on an engine's disk. */
+import { mebibytes } from '#kernel';
+
+/** A layer as it will lie on a disk. */
 export interface RoomLayer {
   /** Digest of what is unpacked; undefined where nobody told: then it counts as one that nobody else has. */
   readonly diffId: string | undefined;
@@ -6,7 +8,7 @@ export interface RoomLayer {
   readonly bytes: number;
 }
 
-/** What somebody is about to write onto an engine. */
+/** What somebody is about to write onto a disk. */
 export interface Wanted {
   /** Layers of each image, the lowest first. */
   readonly images: ReadonlyArray<readonly RoomLayer[]>;
@@ -34,11 +36,23 @@ export class NoRoom extends Error {
   }
 }
 
-/** Layers of the images that an engine has, each image's lowest first. */
+/** For messages: who else needs room at the same place. */
+export function othersInTheWay({ needed, others, together }: Needed): string[] {
+  return [
+    ...(together > 1
+      ? [
+          `the ${together} that this upgrade brings there need ${mebibytes(needed - others)} together`,
+        ]
+      : []),
+    ...(others > 0 ? [`what is on its way there needs ${mebibytes(others)} more`] : []),
+  ];
+}
+
+/** Layers of the images that are there already, each image's lowest first. */
 export type LookUpChains = () => Promise<ReadonlyArray<readonly string[]>>;
 
 /**
- * The disk of one engine, for all in this process that are about to write onto it. What counts is the least that each needs, so that
+ * The disk of one engine, or of one node, for all in this process that are about to write onto it. What counts is the least that each needs, so that
  * nobody is refused for whom there is room: a layer that several bring counts once, and what has been written counts no more.
  */
 export class Room {
