@@ -43,13 +43,19 @@ export class ClusterLook {
 
   /** Whether there is a ConfigMap of that name: none of what it holds is of interest. */
   async isThere(at: { readonly namespace: string; readonly name: string }): Promise<boolean> {
-    return (await this.cluster.get(RESOURCES.configMaps, at, this.signal)) !== undefined;
+    const all = await this.all(RESOURCES.configMaps, at.namespace, true);
+    return all.some(({ metadata }) => metadata.name === at.name);
   }
 
-  private all<T extends KubeObject>(resource: Resource, namespace: string): Promise<readonly T[]> {
+  private all<T extends KubeObject>(
+    resource: Resource,
+    namespace: string,
+    metadataOnly = false,
+  ): Promise<readonly T[]> {
     const key = `${namespace} ${resource.group}/${resource.plural}`;
     const known =
-      this.lists.get(key) ?? this.cluster.list<KubeObject>(resource, { namespace }, this.signal);
+      this.lists.get(key) ??
+      this.cluster.list<KubeObject>(resource, { namespace, metadataOnly }, this.signal);
     this.lists.set(key, known);
     return known as Promise<readonly T[]>;
   }

@@ -28,16 +28,23 @@ export interface ApiCall {
   readonly path: string;
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
   readonly body?: unknown;
+  /** Of the answer; default JSON. */
+  readonly accept?: string | undefined;
   /** Of the body; default JSON. */
   readonly contentType?: string;
   /** Whether it is asked once and not again, whatever is answered; default false. */
   readonly once?: boolean;
 }
 
+/** Of each object what its `metadata` holds, and nothing else: https://kubernetes.io/docs/reference/using-api/api-concepts/ */
+const METADATA_ONLY = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1';
+
 export interface Selection {
   readonly namespace?: string | undefined;
   readonly labels?: string | undefined;
   readonly fields?: string | undefined;
+  /** Leaves out all that objects hold but their metadata; default false. */
+  readonly metadataOnly?: boolean;
 }
 
 /** One cluster's API server: every request goes through here, so that every error is one of ours. */
@@ -114,16 +121,16 @@ export class Cluster implements ClusterName {
 
   async list<T extends KubeObject>(
     resource: Resource,
-    { namespace, labels, fields }: Selection,
+    selection: Selection,
     signal: AbortSignal | undefined,
   ): Promise<readonly T[]> {
-    return (await this.listed<T>(resource, { namespace, labels, fields }, signal)).items;
+    return (await this.listed<T>(resource, selection, signal)).items;
   }
 
   /** With the version that a watch goes on from. */
   async listed<T extends KubeObject>(
     resource: Resource,
-    { namespace, labels, fields }: Selection,
+    { namespace, labels, fields, metadataOnly = false }: Selection,
     signal: AbortSignal | undefined,
   ): Promise<KubeList<T>> {
     return this.json<KubeList<T>>(
@@ -131,6 +138,7 @@ export class Cluster implements ClusterName {
       {
         path: pathOf(resource, { namespace }),
         query: { labelSelector: labels, fieldSelector: fields },
+        accept: metadataOnly ? METADATA_ONLY : undefined,
       },
       signal,
     );
@@ -183,16 +191,18 @@ export class Cluster implements ClusterName {
 
   private async once(
     what: string,
-    { method = 'GET', path, query = {}, body, contentType = 'application/json' }: ApiCall,
+    call: ApiCall,
     signal: AbortSignal | undefined,
   ): Promise<Dispatcher.ResponseData> {
+    const { method = 'GET', path, query = {}, body } = call;
+    const { accept = 'application/json', contentType = 'application/json' } = call;
     const { access, agent } = await this.connection();
     const answer = await request(`${access.server}${path}`, {
       method,
       dispatcher: agent,
       query: Object.fromEntries(Object.entries(query).filter(([, value]) => value !== undefined)),
       headers: {
-        accept: 'application/json',
+        accept,
         'user-agent': 'liftlock',
         ...(access.token === undefined ? {} : { authorization: `Bearer ${access.token}` }),
         ...(body === undefined ? {} : { 'content-type': contentType }),

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { SecretStore, type Driver } from '#drivers/core';
 import { kubernetesDriver } from '#drivers/kubernetes';
 import { waitFor } from '#kernel';
-import { FlakyServer } from './flaky-server.js';
+import { FlakyServer } from '../../../../test/support/flaky-api-server.js';
 import { KubeScene, workload } from './kube-scene.js';
 
 let scene: KubeScene;

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { RUN_SOURCE } from '../../../../test/support/run-source.js';
-import { FlakyServer } from './flaky-server.js';
+import { FlakyServer } from '../../../../test/support/flaky-api-server.js';
 import { asWritten, KubeScene } from './kube-scene.js';
 import type { ChildWork } from './upgrading-child.js';
 

@@ -61,16 +61,19 @@ export class KubeScene {
     await this.repository.push('helper', await toolsImage());
   }
 
+  /** @param endpoint what it is reached by; default: the API server itself */
+  target(endpoint = this.cluster.endpoint) {
+    const { credentials } = this.cluster;
+    const driver = 'kubernetes' as const;
+    return { name: 'one', driver, site: 'main', endpoint, credentials };
+  }
+
   context(changes: Partial<StepContext> = {}): ReturnType<typeof contextOf> {
-    const { endpoint, credentials } = this.cluster;
-    const target = { name: 'one', driver: 'kubernetes' as const, site: 'main', endpoint };
-    return contextOf(endpoint, { target: { ...target, credentials }, ...changes });
+    return contextOf(this.cluster.endpoint, { target: this.target(), ...changes });
   }
 
   async observe(...containers: readonly string[]) {
-    const { endpoint, credentials } = this.cluster;
-    const target = { name: 'one', driver: 'kubernetes' as const, site: 'main', endpoint };
-    const query = { target: { ...target, credentials }, containers, images: [] };
+    const query = { target: this.target(), containers, images: [] };
     return this.driver.instances.observe(query, AbortSignal.timeout(60_000));
   }
 

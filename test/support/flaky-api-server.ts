@@ -1,8 +1,8 @@
 import { createServer, request, type Server } from 'node:https';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { Certificates } from '../../../../test/support/certificates.js';
-import type { TestCluster } from '../../../../test/support/kubernetes.js';
+import { Certificates } from './certificates.js';
+import type { TestCluster } from './kubernetes.js';
 
 /** What is answered in place of the API server. */
 export interface Refusal {
@@ -11,6 +11,9 @@ export interface Refusal {
   readonly message?: string;
   readonly retryAfter?: number;
 }
+
+/** What of a cluster is in between. */
+type ApiServer = Pick<TestCluster, 'endpoint' | 'secrets'>;
 
 /** A way to an API server that can be cut, be away, and answer by itself. */
 export class FlakyServer {
@@ -26,11 +29,11 @@ export class FlakyServer {
   /** Whether the answer to a request that was passed on is lost. */
   loses: (asked: string) => boolean = () => false;
 
-  private constructor(private readonly cluster: TestCluster) {
+  private constructor(private readonly cluster: ApiServer) {
     this.certificates.sign('server', 'serverAuth', 'IP:127.0.0.1');
   }
 
-  static async before(cluster: TestCluster): Promise<FlakyServer> {
+  static async before(cluster: ApiServer): Promise<FlakyServer> {
     const flaky = new FlakyServer(cluster);
     await flaky.start();
     return flaky;
