@@ -1,11 +1,11 @@
-import { execFile, spawn } from 'node:child_process';
-import { existsSync, mkdirSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { startPrivateEngine } from '#fleet';
 import { busyboxRoot } from '../../examples/guestbook/index.js';
+import { applyRole, kubeUp, type RunningCluster } from './kube-up.js';
 import { separateLogs } from './kubelet-logs.js';
 import { startRegistryServer } from './registry.js';
 
@@ -32,9 +32,6 @@ export interface ClusterKeeper {
 }
 
 const run = promisify(execFile);
-const TOOLS = fileURLToPath(new URL('../../../shared/tools/', import.meta.url));
-const ROLE = fileURLToPath(new URL('../../deploy/kubernetes/role.yaml', import.meta.url));
-
 /**
  * Lives in the main process of a test run and gives its cluster when the first test file asks on this Unix socket: that of KUBECONFIG where it
  * is set, else one that is started for the run.
@@ -70,7 +67,7 @@ async function startCluster(folder: string): Promise<StartedCluster> {
   const cluster = own === undefined || own === '' ? await startOwn(folder) : undefined;
   try {
     const kubeconfig = cluster?.kubeconfig ?? own ?? '';
-    await run('kubectl', ['--kubeconfig', kubeconfig, 'apply', '-f', ROLE]);
+    await applyRole(kubeconfig);
     const registry = await startRegistryServer();
     const stop = async (): Promise<void> => {
       await cluster?.stop();
@@ -91,34 +88,23 @@ async function givePause(engine: string): Promise<void> {
   await importing;
 }
 
-async function startOwn(
-  folder: string,
-): Promise<{ readonly kubeconfig: string; stop(): Promise<void> }> {
-  const up = join(TOOLS, 'kube-up');
-  if (!existsSync(up))
-    throw new Error(
-      `tests of Kubernetes need a cluster: set KUBECONFIG to one whose nodes run on this machine, or have ${up} start one`,
-    );
+async function startOwn(folder: string): Promise<RunningCluster> {
   const engine = await startPrivateEngine({ folder: `${folder}-engine`, tied: true });
   mkdirSync(folder, { recursive: true });
-  const down = join(TOOLS, 'kube-down');
   const logs = await separateLogs(folder);
-  const env = { ...process.env, PATH: logs.path, DOCKER_HOST: engine.host };
-  // what it starts is nobody's child: a run that is killed takes it along all the same
-  const script = `while kill -0 ${process.pid} 2>/dev/null; do sleep 1; done; exec "$0" "$1"`;
-  const watch = spawn('sh', ['-c', script, down, folder], { env, detached: true, stdio: 'ignore' });
-  watch.unref();
+  let cluster: RunningCluster | undefined;
   const stop = async (): Promise<void> => {
-    await run(down, [folder], { env });
+    await cluster?.stop();
     await logs.remove();
     await engine.remove();
-    watch.kill();
   };
   try {
     await givePause(engine.host);
-    const { stdout } = await run(up, ['--nodes', '2', folder], { env, maxBuffer: 2 ** 24 });
+    cluster = await kubeUp(['--nodes', '2'], folder, {
+      ...{ PATH: logs.path, DOCKER_HOST: engine.host },
+    });
     await givePause(`unix://${join(folder, 'node-2/docker/docker.sock')}`);
-    return { kubeconfig: stdout.trim().split('\n').at(-1) ?? '', stop };
+    return { kubeconfig: cluster.kubeconfig, stop };
   } catch (error) {
     await stop();
     throw error;
