@@ -1,6 +1,8 @@
 import {
   cloudEvent,
   type CommandData,
+  type EventData,
+  type EventType,
   type HistoryEvent,
   type LiftlockCloudEvent,
 } from '#contracts';
@@ -25,6 +27,35 @@ export function toCloudEvent(
       environment: about.environment,
       application: about.application,
     },
+  });
+}
+
+/** What belongs to an environment, and to no upgrade of it. */
+export function toEnvironmentEvent<T extends EventType>(
+  type: T,
+  data: EventData<T>,
+  {
+    environment,
+    application,
+    id,
+    at,
+  }: {
+    readonly environment: string;
+    readonly application: string;
+    readonly id: string;
+    readonly at: Date;
+  },
+): LiftlockCloudEvent {
+  return cloudEvent.parse({
+    specversion: '1.0',
+    id: `${environment}:${id}`,
+    source: `/liftlock/${environment}/${application}`,
+    type: `dev.liftlock.${type}.v1`,
+    subject: application,
+    time: at.toISOString(),
+    datacontenttype: 'application/json',
+    sequence: '0'.padStart(10, '0'),
+    data: { ...data, environment, application },
   });
 }
 

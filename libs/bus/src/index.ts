@@ -1,6 +1,6 @@
 export { Bus, type BusOptions } from './bus.js';
 export { BusModule, type BusModuleOptions } from './bus.module.js';
-export { toCloudEvent, toFleetEvent } from './cloud-event.js';
+export { toCloudEvent, toEnvironmentEvent, toFleetEvent } from './cloud-event.js';
 export { CommandServer } from './command-server.js';
 export { keepDeadLetter, type DeadLetters } from './dead-letters.js';
 export { DurableConsumer, type DurableConsumerOptions } from './durable-consumer.js';

@@ -148,6 +148,13 @@ class UsedImagesHandler implements QueryHandler<'used-images'> {
   }
 }
 
+@QueryHandlerFor('instances-with-data')
+class InstancesWithDataHandler implements QueryHandler<'instances-with-data'> {
+  handle(): Promise<never> {
+    return absent();
+  }
+}
+
 function absent(): Promise<never> {
   return Promise.reject(new LiftlockError('not_found', 'not in this test'));
 }
@@ -166,6 +173,7 @@ export const allControllers: Type[] = [
     'environment-webhooks': EnvironmentWebhooksHandler,
     'environment-freezes': EnvironmentFreezesHandler,
     'used-images': UsedImagesHandler,
+    'instances-with-data': InstancesWithDataHandler,
   }),
 ];
 

@@ -26,6 +26,17 @@ export const sha256 = z
 export const upgradeId = z
   .string()
   .regex(/^upg_[0-9a-hjkmnp-tv-z]{26}$/, 'must be an upgrade id (upg_…)');
+/** Of what is backed up or restored outside of an upgrade. */
+export const backupRunId = z
+  .string()
+  .regex(/^bak_[0-9a-hjkmnp-tv-z]{26}$/, 'must be the id of a backup (bak_…)');
+/** What a backup was made for, an upgrade or itself: the folder that it is in. */
+export const backupSetId = z
+  .string()
+  .regex(
+    /^(upg|bak)_[0-9a-hjkmnp-tv-z]{26}$/,
+    'must be an upgrade id (upg_…), or that of a backup (bak_…)',
+  );
 /** `<hop>/<wave>/<component>@<target>/<step>` and the like: at most 240 characters, no white space. */
 export const stepId = z.string().regex(/^[\w@./-]{1,240}$/);
 export const seconds = z

@@ -70,6 +70,7 @@ const SAMPLES: { readonly [N in CommandName]: Readonly<Record<string, Input<N>>>
       endedAt: sample.LATER,
     },
   },
+  'backup-found-damaged': { '': sample.damagedBackup },
   'dead-letter-kept': { '': sample.deadLetter },
 };
 

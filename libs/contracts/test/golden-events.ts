@@ -18,6 +18,8 @@ const lane = { lane: 'h1/w1/guestbook@docker-1', instance: 'guestbook@docker-1' 
 
 const { upgrade: _upgrade, ...withoutUpgrade } = sample.deadLetter;
 
+const { environment: _environment, application: _application, ...damaged } = sample.damagedBackup;
+
 /** Each type of event with all that it may say. One that is missing does not compile. */
 const SAMPLES: { readonly [T in EventType]: z.input<(typeof EVENT_DATA)[T]> } = {
   'upgrade-created': {
@@ -80,6 +82,7 @@ const SAMPLES: { readonly [T in EventType]: z.input<(typeof EVENT_DATA)[T]> } = 
     reason: 'seen by hand',
   },
   'message-dead-lettered': withoutUpgrade,
+  'backup-damaged': damaged,
   'approval-given': {
     actor: 'ben',
     role: 'approver',

@@ -1,12 +1,7 @@
-import type { z } from 'zod';
 import { QUERIES, replyEnvelope, type QueryContract, type QueryName } from '#contracts';
 import * as sample from './golden-samples.js';
+import { BACKUP_SAMPLES, type Exchange } from './golden-backups.js';
 import { asText, type Golden } from './golden.js';
-
-interface Exchange<N extends QueryName> {
-  readonly request: z.input<(typeof QUERIES)[N]['data']>;
-  readonly reply: z.input<(typeof QUERIES)[N]['reply']>;
-}
 
 const stepLog = {
   request: { upgrade: sample.UPGRADE, stepId: sample.STEP, after: 41 },
@@ -36,36 +31,6 @@ const mirrored = {
   mirroredAt: sample.AT,
   lastUsedAt: sample.AT,
 };
-
-const listedBackup = {
-  backup: `${sample.UPGRADE}.guestbook@docker-1`,
-  upgrade: sample.UPGRADE,
-  environment: 'prod',
-  application: 'guestbook',
-  instance: 'guestbook@docker-1',
-  location: 'guestbook/guestbook@docker-1.tar.zst',
-  createdAt: sample.AT,
-  files: 12,
-  bytes: 40_960,
-  archiveBytes: 8_192,
-  archiveSha256: sample.ARCHIVE_SHA256,
-  consistency: 'stopped',
-};
-const backupKey = { upgrade: sample.UPGRADE, backup: listedBackup.backup };
-/** With all that may be known of one. */
-const knownBackup = {
-  ...listedBackup,
-  present: true,
-  verification: {
-    startedAt: sample.AT,
-    state: 'corrupt',
-    bytes: 8_192,
-    finishedAt: sample.AT,
-    problem: 'data.tar.zst has another sha256 than when it was written',
-  },
-  incompleteSince: sample.AT,
-  restoredAt: sample.AT,
-} as const;
 
 /** Each query with its answer. One that is missing does not compile. */
 const SAMPLES: { readonly [N in QueryName]: Exchange<N> } = {
@@ -299,56 +264,7 @@ const SAMPLES: { readonly [N in QueryName]: Exchange<N> } = {
   'backup-step-log': stepLog,
   'executor-step-log': stepLog,
   'verifier-step-log': stepLog,
-  'list-backups': {
-    request: { environment: 'prod', application: 'guestbook', upgrade: sample.UPGRADE },
-    reply: { items: [listedBackup] },
-  },
-  'get-backup': {
-    request: backupKey,
-    reply: {
-      ...knownBackup,
-      manifest: {
-        version: 2,
-        digest: sample.PLAN_DIGEST,
-        stepId: sample.STEP,
-        token: 3,
-        target: 'docker-1',
-        container: 'guestbook',
-        containerId: 'e5'.repeat(32),
-        paths: ['/data'],
-        archive: { file: 'data.tar.zst', format: 'tar.zst', tools: { tar: 'tar (GNU tar) 1.35' } },
-        counts: { file: 12, directory: 3 },
-        image: {
-          reference: 'guestbook:1.0.0',
-          id: sample.IMAGE_ID,
-          digests: [`registry.example.com/guestbook@${sample.IMAGE_ID}`],
-        },
-        mounts: [{ destination: '/data', kind: 'volume', source: 'guestbook-data' }],
-        quiesced: { how: 'stopped', ran: [], startedAt: sample.AT, endedAt: sample.AT },
-      },
-      problem: 'manifest.json is not as it was written',
-    },
-  },
-  'verify-backup': { request: backupKey, reply: knownBackup },
-  'prunable-backups': {
-    request: {
-      environment: 'prod',
-      application: 'guestbook',
-      keepLast: 3,
-      keepDays: 30,
-      keepReleases: 2,
-    },
-    reply: {
-      items: [{ ...knownBackup, release: 'guestbook-2.0.0', because: 'no rule keeps it' }],
-      kept: [{ ...listedBackup, because: 'it is the last good one' }],
-      totals: { items: 1, kept: 1, archiveBytes: 8_192 },
-    },
-  },
-  'delete-backup': { request: backupKey, reply: knownBackup },
-  'ends-of-upgrades': {
-    request: { upgrades: [sample.UPGRADE] },
-    reply: { items: [{ upgrade: sample.UPGRADE, release: 'guestbook-2.0.0', ended: true }] },
-  },
+  ...BACKUP_SAMPLES,
 };
 
 export function goldenQueries(): Golden[] {

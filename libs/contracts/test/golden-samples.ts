@@ -187,3 +187,14 @@ export const stored: Omit<StoredDocument, 'document'> & { document: z.input<type
   createdAt: AT,
   document: environment,
 };
+
+export const damagedBackup = {
+  environment: 'prod',
+  application: 'guestbook',
+  set: UPGRADE,
+  backup: 'h1-guestbook@docker-1',
+  instance: 'guestbook@docker-1',
+  location: '/srv/backups/prod/guestbook/h1-guestbook@docker-1',
+  site: 'main',
+  problem: 'data.tar.zst has another sha256 than when it was written',
+} as const;

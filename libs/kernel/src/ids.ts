@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 /** Crockford's base 32, in lower case: no i, l, o, u, so that an id can be read out on the telephone. */
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
 
-export type IdPrefix = 'upg' | 'evt' | 'msg' | 'tok' | 'dlv' | 'own';
+export type IdPrefix = 'upg' | 'bak' | 'evt' | 'msg' | 'tok' | 'dlv' | 'own';
 
 /** Where ids come from; domain code takes one as a parameter. */
 export interface IdSource {

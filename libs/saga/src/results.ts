@@ -43,6 +43,8 @@ function recordOutcome(
       progress.began = true;
       delete progress.error;
       turn.emit('step-succeeded', { ...told, output: result.output });
+      for (const message of warningsIn(result.output))
+        turn.emit('upgrade-warning', { message, step: stepId });
       return;
     case 'failed':
       progress.began ||= result.effect === 'possible';
@@ -255,4 +257,9 @@ export function recordStarted(
     attempt: progress.attempt,
     owner: message.owner,
   });
+}
+
+/** What a step has done well, and a person should know of all the same. */
+function warningsIn({ warnings }: Readonly<Record<string, unknown>>): string[] {
+  return Array.isArray(warnings) ? warnings.filter((one) => typeof one === 'string') : [];
 }

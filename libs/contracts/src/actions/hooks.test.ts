@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { commandWork, editWork, hooks, httpWork, jobWork, upgradeHooks } from './hooks.js';
+import { commandWork } from './command-work.js';
+import { editWork, hooks, httpWork, jobWork, upgradeHooks } from './hooks.js';
 import { objectWork, objectWorkOf } from './object-works.js';
 
 const SECRET = '${LIFTLOCK_SECRET_KEY}';

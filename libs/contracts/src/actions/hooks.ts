@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { name, sha256, stepId } from '../names.js';
 import { textWithSecrets } from '../secret-references.js';
+import { commandWork, setting, variables, words } from './command-work.js';
 import { plainPath } from './files.js';
 import { imageIdentity } from './inputs.js';
 import { namesNoSecret } from './names-no-secret.js';
@@ -16,30 +17,6 @@ import {
   secretWork,
   uncordonWork,
 } from './object-works.js';
-
-/** Seen by whoever may look at processes or inspect a container: a secret has no place there. */
-const word = z.string().max(8_000).refine(namesNoSecret, 'must not name a secret: give it by env');
-/** So is this. */
-const setting = z.string().min(1).refine(namesNoSecret, 'must not name a secret: give it by env');
-const words = z.array(word).min(1).max(200);
-const variables = z
-  .record(z.string().regex(/^[A-Za-z_]\w*$/, 'is not a variable’s name'), textWithSecrets)
-  .default({});
-
-/**
- * In all texts, `${LIFTLOCK_FROM_VERSION}` and `${LIFTLOCK_TO_VERSION}` stand for the versions of the component's hop. Secrets are put in by
- * the executor, when it performs the hook, and by nobody else.
- */
-export const commandWork = z.strictObject({
-  type: z.literal('command'),
-  /** Run inside the instance's container, without a shell. */
-  command: words,
-  /** Added to the container's own; values may hold `${LIFTLOCK_SECRET_<NAME>}`. */
-  env: variables,
-  /** As `docker exec --user` takes it; default: the container's own. */
-  user: setting.optional(),
-  exitCode: z.number().int().min(0).max(255).default(0),
-});
 
 export const HTTP_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 

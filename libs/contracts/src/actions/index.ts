@@ -1,5 +1,6 @@
 export * from './catalogue.js';
 export * from './checks.js';
+export { commandWork, type CommandWork } from './command-work.js';
 export * from './files.js';
 export * from './hooks.js';
 export * from './inputs.js';

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { seconds, sha256 } from '../names.js';
 import { plainPath } from './files.js';
 import { registryCredentials } from '../documents/mirror.js';
+import { commandWork } from './command-work.js';
 
 /** Which image: by ID where it is known (`docker image inspect`'s `.Id`), else by a digest reference, never by tag alone. */
 export const imageIdentity = z
@@ -20,6 +21,28 @@ export const imageIdentity = z
     'needs an id or a digest',
   );
 export type ImageIdentity = z.infer<typeof imageIdentity>;
+
+/** How data is kept from changing while it is read, the surest first. */
+export const dataConsistency = z.enum(['stopped', 'paused', 'running']);
+export type DataConsistency = z.infer<typeof dataConsistency>;
+
+/**
+ * What the application does around the reading of its data, by commands in its container: dump, or freeze and thaw. They are run by the backup
+ * service, and get secrets as any hook does.
+ */
+export const snapshotHooks = z
+  .strictObject({
+    before: commandWork.optional(),
+    /** Runs once `before` has begun, however the reading ends, also after a crash of the service; more than once where it failed. */
+    after: commandWork.optional(),
+    /** Seconds that each of them may take; default 300. */
+    timeoutSeconds: z.number().min(1).max(3_600).default(300),
+  })
+  .refine(
+    ({ before, after }) => before !== undefined || after !== undefined,
+    'needs a command before or after',
+  );
+export type SnapshotHooks = z.infer<typeof snapshotHooks>;
 
 const instance = {
   /**
@@ -110,8 +133,12 @@ const dataSource = {
 
 export const snapshotInput = z.strictObject({
   ...dataSource,
-  /** `stopped`: refused while anything that mounts the data runs. `running`: taken as it is, and marked so. */
-  consistency: z.enum(['stopped', 'running']),
+  /**
+   * `stopped`: refused while anything that mounts the data runs. `paused`: the container stands still while it is read, and nothing else that
+   * mounts the data may run. `running`: taken as it is, and marked so.
+   */
+  consistency: dataConsistency,
+  hooks: snapshotHooks.optional(),
 });
 export const restoreInput = z.strictObject(dataSource);
 
@@ -122,6 +149,8 @@ export const backupOutput = z.object({
   bytes: z.number().int().min(0),
   archiveBytes: z.number().int().min(0),
   archiveSha256: sha256,
+  /** What a person should know of it. */
+  warnings: z.array(z.string()).optional(),
 });
 export const instanceOutput = z.object({
   containerId: z.string().optional(),

@@ -3,6 +3,7 @@ import { assertNever } from '#kernel';
 import { check } from '../actions/checks.js';
 import { ephemeralFiles } from '../actions/files.js';
 import { around, hooks, upgradeHooks } from '../actions/hooks.js';
+import { dataConsistency, snapshotHooks } from '../actions/inputs.js';
 import { API_VERSION } from '../apps.js';
 import { dottedName, name, seconds, sha256 } from '../names.js';
 import { dockerEndpointIssues } from '../plan/docker-endpoint.js';
@@ -141,8 +142,13 @@ export const componentSpec = z.strictObject({
         .refine((path) => !/\/\.\.?(\/|$)/.test(path), 'must not hold . or ..')
         .optional(),
       paths: z.array(z.string().startsWith('/')).min(1),
-      /** `stopped` (default): the snapshot is taken between stop and start. `running`: before the stop. */
-      consistency: z.enum(['stopped', 'running']).default('stopped'),
+      /**
+       * `stopped` (default): the snapshot is taken between stop and start. `paused`: before the stop, while the container stands still; nothing else
+       * may run on the data. `running`: before the stop, while it goes on: what changes meanwhile makes it `fuzzy`.
+       */
+      consistency: dataConsistency.default('stopped'),
+      /** What the application does around the reading, in its container: dump, or freeze and thaw. Not with `stopped`, where nothing runs. */
+      hooks: snapshotHooks.optional(),
       /**
        * Whether a restore keeps what it finds until its outcome is known good (default: it does). That takes room for both; where there is
        * none the snapshot is refused, unless this is false.
@@ -154,6 +160,11 @@ export const componentSpec = z.strictObject({
         folder === undefined || !paths.some((path) => /(^|\/)\.\.?(\/|$)/.test(path)),
       { path: ['paths'], error: 'must not hold . or .. where they lie in a folder' },
     )
+    .refine(({ consistency, hooks }) => hooks === undefined || consistency !== 'stopped', {
+      path: ['hooks'],
+      error:
+        'need a container that runs while its data is read: let consistency be paused or running, or make them hooks of the component',
+    })
     .optional(),
   /**
    * Written right before the new version starts, and removed when it is verified, and on every other end, on pause and when the

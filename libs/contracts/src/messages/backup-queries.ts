@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { dottedName, name, sha256, upgradeId } from '../names.js';
+import { backupSetId, dottedName, name, sha256, upgradeId } from '../names.js';
 import { query } from './define.js';
 
 /** A backup's name within its upgrade, as `data.snapshot` has it. */
@@ -8,7 +8,7 @@ export const backupName = z
   .regex(/^(?!\.{1,2}$)[\w@.-]{1,200}$/, 'must be of letters, digits, _, @, . and -');
 
 /** Which one: names are the plan's, and plans look alike, so that the upgrade belongs to it. */
-const backupKey = z.object({ upgrade: upgradeId, backup: backupName });
+export const backupKey = z.object({ upgrade: backupSetId, backup: backupName });
 export type BackupKeyData = z.infer<typeof backupKey>;
 
 /** Reading all of a backup back, against what was written. */
@@ -27,7 +27,8 @@ export type BackupVerification = z.infer<typeof verification>;
 /** What the backup service knows of one backup. */
 const listedBackup = z.object({
   backup: z.string(),
-  upgrade: upgradeId,
+  /** The upgrade that it was made for; of one that was asked for by itself that request (`bak_…`). */
+  upgrade: backupSetId,
   environment: z.string(),
   application: z.string(),
   instance: z.string(),
@@ -38,6 +39,8 @@ const listedBackup = z.object({
   archiveBytes: z.number().int(),
   archiveSha256: z.string(),
   consistency: z.string(),
+  /** So many files and folders changed while they were read: they need not fit together. Not there: none. */
+  fuzzy: z.number().int().min(1).optional(),
   /** Whether its folder is where it was; not there: nobody looked. */
   present: z.boolean().optional(),
   /** The last one; not there: it was never read back since it was written. */
@@ -59,7 +62,7 @@ export const listBackups = query('list-backups', {
   perSite: true,
   data: z.object({
     ...place,
-    upgrade: upgradeId.optional(),
+    upgrade: backupSetId.optional(),
     limit: z.number().int().min(1).max(500).default(100),
   }),
   /** The newest first. */
@@ -93,9 +96,11 @@ const manifestSummary = z.object({
   mounts: z
     .array(z.object({ destination: z.string(), kind: z.string(), source: z.string() }))
     .optional(),
+  fuzzy: z.object({ entries: z.number().int(), some: z.array(z.string()) }).optional(),
   quiesced: z
     .object({
       how: z.string(),
+      hooks: z.object({ before: z.string().optional(), after: z.string().optional() }).optional(),
       ran: z.array(z.string()),
       startedAt: z.string(),
       endedAt: z.string(),

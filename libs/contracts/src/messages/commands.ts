@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { APPS, STEP_APPS } from '../apps.js';
 import { errorShape } from '../errors.js';
-import { jsonObject, name, sha256, stepId, token, upgradeId } from '../names.js';
+import { backupSetId, jsonObject, name, sha256, stepId, token, upgradeId } from '../names.js';
+import { damagedBackup } from '../upgrade/damaged-backup.js';
 import { step } from '../plan/step.js';
 import { upgradeRequest } from '../upgrade/request.js';
 import { command } from './define.js';
@@ -82,6 +83,18 @@ export const COMMANDS = {
       endedAt: z.string(),
       /** Milliseconds that the action itself took, without queueing. */
       actionMs: z.number().min(0).optional(),
+    }),
+  }),
+  /** A backup that was read back, and is not as it was written: the coordinator tells of it in an event. */
+  'backup-found-damaged': command('backup-found-damaged', {
+    from: ['backup'],
+    to: ['coordinator'],
+    data: z.object({
+      environment: name,
+      application: name,
+      /** What it was made for: an upgrade, or itself (`bak_…`). */
+      set: backupSetId,
+      ...damagedBackup,
     }),
   }),
   /** A message that a service could not handle, and keeps in its table `dead_letters`: the coordinator tells of it in an event. */

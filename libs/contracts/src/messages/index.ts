@@ -1,4 +1,5 @@
 export * from './backup-queries.js';
+export * from './backup-run-queries.js';
 export * from './commands.js';
 export * from './define.js';
 export * from './permissions.js';

@@ -15,6 +15,7 @@ import {
 import { ACTIONS_ON_UPGRADE, upgradeState } from '../upgrade/states.js';
 import { role } from '../api/roles.js';
 import * as backups from './backup-queries.js';
+import * as backupRuns from './backup-run-queries.js';
 import { query } from './define.js';
 import * as mirror from './mirror-queries.js';
 
@@ -256,6 +257,12 @@ export const QUERIES = {
   'prunable-backups': backups.prunableBackups,
   'delete-backup': backups.deleteBackup,
   'ends-of-upgrades': backups.endsOfUpgrades,
+  'create-backup': backupRuns.createBackup,
+  'restore-backup': backupRuns.restoreBackup,
+  'get-backup-run': backupRuns.getBackupRun,
+  'instances-with-data': backupRuns.instancesWithData,
+  'hold-instances': backupRuns.holdInstances,
+  'let-go-instances': backupRuns.letGoInstances,
 } as const;
 
 function stepLog<N extends string, A extends 'mirror' | 'backup' | 'executor' | 'verifier'>(

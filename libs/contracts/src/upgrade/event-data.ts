@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { errorShape } from '../errors.js';
-import { jsonObject, stepId, token, upgradeId } from '../names.js';
+import { backupSetId, jsonObject, stepId, token, upgradeId } from '../names.js';
 import { change } from '../plan/plan.js';
 import { approval, approvalNeed } from '../policy/approvals.js';
+import { damagedBackup } from './damaged-backup.js';
 import { EVENT_TYPES, type EventType } from './events.js';
 import { ACTIONS_ON_UPGRADE, upgradeState } from './states.js';
 
@@ -112,6 +113,8 @@ export const EVENT_DATA = {
     error: errorShape,
     deliveries: z.number().int().min(1),
   }),
+  /** A backup was read back, and is not as it was written: of an upgrade, or (`bak_…`) one that was asked for by itself, which is in no history. */
+  'backup-damaged': z.object({ set: backupSetId, ...damagedBackup }),
 } as const satisfies Record<EventType, z.ZodType>;
 
 export type EventData<T extends EventType> = z.infer<(typeof EVENT_DATA)[T]>;

@@ -32,5 +32,6 @@ export const EVENT_TYPES = [
   'message-dead-lettered',
   'approval-given',
   'upgrade-waiting',
+  'backup-damaged',
 ] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
