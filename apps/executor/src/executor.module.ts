@@ -1,13 +1,12 @@
 import { Module, type DynamicModule, type OnApplicationShutdown } from '@nestjs/common';
 import { Bus, BusModule } from '#bus';
-import { DriverRegistry, SecretStore } from '#drivers/core';
+import { DriverRegistry, SecretStore, TextSecrets } from '#drivers/core';
 import { DeadLetterRepository, PersistenceModule } from '#persistence';
 import { StepsModule, StepsTables1700000000500 } from '#steps';
 import { loadDrivers } from './drivers.js';
 import type { Env } from './env.js';
 import { ObserveHandler } from './handlers/observe.handler.js';
 import { RedisStepQueue } from './redis-step-queue.js';
-import { Secrets } from './secrets.js';
 import { executorHandlers } from './step-handlers.js';
 
 @Module({})
@@ -44,7 +43,7 @@ export class ExecutorModule implements OnApplicationShutdown {
             site: env.LIFTLOCK_SITE,
             concurrency: env.LIFTLOCK_CONCURRENCY,
           }),
-          handlers: { useFactory: () => executorHandlers(drivers, new Secrets(env.secrets)) },
+          handlers: { useFactory: () => executorHandlers(drivers, new TextSecrets(env.secrets)) },
         }),
       ],
       controllers: [ObserveHandler],

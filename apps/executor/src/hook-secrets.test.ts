@@ -3,16 +3,15 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { httpWork } from '#contracts';
+import { TextSecrets, withHookSecrets } from '#drivers/core';
 import { LiftlockError } from '#kernel';
 import { contextOf } from '../../../test/support/step-context.js';
 import { callHook } from './hook-http.js';
-import { withHookSecrets } from './hook-secrets.js';
-import { Secrets } from './secrets.js';
 
 const SECRET = 'hunter2-canary';
 const LONGER = `${SECRET}-of-another`;
 const LINES = 'first-line-of-it\nsecond "line" of it\nlast-line-of-it';
-const secrets = new Secrets({
+const secrets = new TextSecrets({
   variables: {
     LIFTLOCK_SECRET_A: SECRET,
     LIFTLOCK_SECRET_LONGER: LONGER,

@@ -1,13 +1,17 @@
-import type { Driver, DriverRegistry, StepContext } from '#drivers/core';
+import {
+  withHookSecrets,
+  type Driver,
+  type DriverRegistry,
+  type StepContext,
+  type TextSecrets,
+} from '#drivers/core';
 import type { StepHandlers } from '#steps';
 import { callHook } from './hook-http.js';
-import { withHookSecrets } from './hook-secrets.js';
-import type { Secrets } from './secrets.js';
 
 /** What the executor does: each action is the target's driver's. Secrets are put in here, and go nowhere but into the file or the hook. */
 export function executorHandlers(
   drivers: DriverRegistry,
-  secrets: Secrets,
+  secrets: TextSecrets,
 ): StepHandlers<'executor'> {
   const at = async (context: StepContext): Promise<Driver['instances']> =>
     (await drivers.get(context.target.driver)).instances;

@@ -253,8 +253,17 @@ export interface DataDriver {
   /** How much there is, and how much room is left where it lies; of what is missing there is nothing. */
   space(context: StepContext, source: DataSource): Promise<DataSpace>;
   origin(context: StepContext, source: DataSource): Promise<DataOrigin>;
+  /**
+   * As `list`, of data that is being written to: what comes and goes meanwhile is no error, and contents are not hashed. `changed` tells whether
+   * anything was touched.
+   */
+  listChanging?(context: StepContext, source: DataSource): Promise<DataEntry[]>;
   /** The data as a compressed archive; the stream errors when the archiver fails. */
   read(context: StepContext, source: DataSource): Promise<Readable>;
+  /** As `read`, where a file that changes while it is read is no error: the archive has what was read of it. */
+  readChanging?(context: StepContext, source: DataSource): Promise<Readable>;
+  /** Not there: nothing can be paused. */
+  readonly pausing?: PauseDriver;
   /**
    * All three in one go, where a driver can do that with less than one after the other: for data that nothing changes meanwhile. The list is
    * there when the archive was read to its end; it says nothing where the archive ended with an error.
@@ -287,6 +296,20 @@ export interface DataDriver {
   archiver(
     context: StepContext,
   ): Promise<{ format: string; tools: Readonly<Record<string, string>> }>;
+}
+
+export interface PausableState {
+  readonly state: 'running' | 'paused' | 'stopped';
+  readonly containerId: string;
+}
+
+/** All processes of a container stand still, and go on as if nothing had been. What is the case already is no error. */
+export interface PauseDriver {
+  /** @returns with the container's own id, which a plan need not know. */
+  look(context: StepContext, source: DataSource): Promise<PausableState>;
+  pause(context: StepContext, source: DataSource): Promise<void>;
+  /** Nothing where it does not stand still, or is gone. */
+  resume(context: StepContext, source: DataSource): Promise<void>;
 }
 
 /** The verifier's part. */

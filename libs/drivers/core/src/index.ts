@@ -20,6 +20,7 @@ export type {
   InstanceDriver,
   LookUpLayers,
   PackedLayer,
+  PauseDriver,
   ObserveQuery,
 } from './driver.js';
 export { printable } from './printable-name.js';
@@ -46,3 +47,5 @@ export {
   type ReachedTarget,
 } from './target-return.js';
 export { transferMeter } from './transfer-meter.js';
+export { TextSecrets } from './text-secrets.js';
+export { withHookSecrets } from './hook-secrets.js';

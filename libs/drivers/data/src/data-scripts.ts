@@ -34,10 +34,20 @@ function keepAll({ root = '/' }: DataPlaces): string {
 
 /** The archive of all paths on standard output. */
 export function readScript(tools: DataTools, places: DataPlaces): string {
+  return reading(tools, places, []);
+}
+
+/** As `readScript`; that files change or go while they are read (tar's code 1) is no error. */
+export function readChangingScript(tools: DataTools, places: DataPlaces): string {
+  return reading(tools, places, ['if [ "$first" = 1 ]; then first=0; fi']);
+}
+
+function reading(tools: DataTools, places: DataPlaces, judging: readonly string[]): string {
   return [
     demandPaths(tools, places),
     demandNoAside(places, EXIT.halfRestored),
     archiving(tools, places),
+    ...judging,
     verdict('$first', '$second'),
   ].join('\n');
 }
@@ -122,14 +132,21 @@ export function listScript(tools: DataTools, places: DataPlaces): string {
   return [demandPaths(tools, places), ...listing(tools, places)].join('\n');
 }
 
-function listing(tools: DataTools, places: DataPlaces): string[] {
+/** As `listScript`, without hashes, and without minding what goes while it is listed: attributes are then told for none. */
+export function listChangingScript(tools: DataTools, places: DataPlaces): string {
+  return [demandPaths(tools, places), ...listing(tools, places, 'changing')].join('\n');
+}
+
+function listing(tools: DataTools, places: DataPlaces, changing?: 'changing'): string[] {
   const paths = places.paths.map(quote).join(' ');
-  const find = `${call(tools, 'find')} ${paths} ${spareAside(places)}`;
+  const race = changing === undefined ? '' : '-ignore_readdir_race ';
+  const find = `${call(tools, 'find')} ${paths} ${race}${spareAside(places)}`;
   const each = `${call(tools, 'xargs')} -0 -r`;
+  const hashing = `${find} -type f -print0 | ${each} ${call(tools, 'sha256sum')} -z -- || exit ${EXIT.listing}`;
   return [
     `${find} -printf '%y\\0%m\\0%U\\0%G\\0%s\\0%b\\0%T@\\0%C@\\0%n\\0%D:%i\\0%p\\0%l\\0' || exit ${EXIT.listing}`,
     `printf '\\0'`,
-    `${find} -type f -print0 | ${each} ${call(tools, 'sha256sum')} -z -- || exit ${EXIT.listing}`,
+    ...(changing === undefined ? [hashing] : []),
     `printf '\\0'`,
     `${find} '(' -type b -o -type c ')' -print0 | ${each} ${call(tools, 'stat')} --printf='%t:%T  %n\\0' -- || exit ${EXIT.listing}`,
     ...attributeList(tools, `${find} ! -type s -print0 | ${each}`),

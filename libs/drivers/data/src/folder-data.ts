@@ -15,8 +15,10 @@ import { fileSystemsOf, folderPlaces, refuseLinks, type FolderPlaces } from './f
 import { LocalScripts } from './local-scripts.js';
 import { endLeftovers } from './script-marks.js';
 import {
+  listChangingData,
   listData,
   measureData,
+  readChangingData,
   readData,
   readDataMeasured,
   settleData,
@@ -54,6 +56,10 @@ export class FolderData implements DataDriver {
     return listData(context, await this.data(context, source));
   }
 
+  async listChanging(context: StepContext, source: DataSource): Promise<DataEntry[]> {
+    return listChangingData(context, await this.data(context, source));
+  }
+
   async space(context: StepContext, source: DataSource): Promise<DataSpace> {
     return measureData(await this.data(context, source));
   }
@@ -72,6 +78,11 @@ export class FolderData implements DataDriver {
   async read(context: StepContext, source: DataSource): Promise<Readable> {
     await this.lookBeforeReading(context, source);
     return readData(await this.data(context, source));
+  }
+
+  async readChanging(context: StepContext, source: DataSource): Promise<Readable> {
+    await this.lookBeforeReading(context, source);
+    return readChangingData(await this.data(context, source));
   }
 
   async readMeasured<T>(

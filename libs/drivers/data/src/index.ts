@@ -18,8 +18,10 @@ export { FolderData } from './folder-data.js';
 export { HeldEnd, newMark, withMark, wordsBefore, type ScriptEnd } from './end-mark.js';
 export { ListThenWords, Tail, type ErrorText } from './error-text.js';
 export {
+  listChangingData,
   listData,
   measureData,
+  readChangingData,
   readData,
   readDataMeasured,
   settleData,

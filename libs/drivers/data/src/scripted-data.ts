@@ -8,7 +8,9 @@ import { dataError } from './data-errors.js';
 import type { DataPlaces } from './data-places.js';
 import {
   EXIT,
+  listChangingScript,
   listScript,
+  readChangingScript,
   readMeasuredScript,
   readScript,
   spaceScript,
@@ -59,6 +61,16 @@ export async function listData(context: StepContext, data: ScriptedData): Promis
   return comparable(context, await parseEntries(output, places));
 }
 
+/** As `DataDriver.listChanging`. */
+export async function listChangingData(
+  context: StepContext,
+  data: ScriptedData,
+): Promise<DataEntry[]> {
+  const { tools, places, runner } = data;
+  const run = reading(data, 'listing', listChangingScript(tools, places));
+  return comparable(context, await parseEntries(await runner.forOutput(run), places));
+}
+
 /** As `DataDriver.space`. */
 export async function measureData(data: ScriptedData): Promise<DataSpace> {
   const { tools, places, runner } = data;
@@ -70,6 +82,12 @@ export async function measureData(data: ScriptedData): Promise<DataSpace> {
 export async function readData(data: ScriptedData): Promise<Readable> {
   const { tools, places, runner } = data;
   return runner.forOutput(reading(data, 'reading', readScript(tools, places)));
+}
+
+/** As `DataDriver.readChanging`. */
+export async function readChangingData(data: ScriptedData): Promise<Readable> {
+  const { tools, places, runner } = data;
+  return runner.forOutput(reading(data, 'reading', readChangingScript(tools, places)));
 }
 
 /** As `DataDriver.readMeasured`: to start what runs scripts may take more than to read a small volume. */

@@ -6,11 +6,14 @@ import {
   type DataOrigin,
   type DataSource,
   type DataSpace,
+  type PauseDriver,
   type StepContext,
 } from '#drivers/core';
 import {
+  listChangingData,
   listData,
   measureData,
+  readChangingData,
   readData,
   readDataMeasured,
   settleData,
@@ -30,6 +33,7 @@ import { LABELS } from './labels.js';
 import { removeLeftovers, runForOutput, runWithInput, type HelperRun } from './helper.js';
 import { withPlannedId } from './made-by.js';
 import { statInside } from './path-stat.js';
+import { pause, resume, stateOf } from './pause.js';
 import { plannedContainer } from './planned-container.js';
 
 interface Place {
@@ -40,6 +44,17 @@ interface Place {
 
 /** The data of a container on its volumes and binds, read and written by a helper container that has the same mounts. */
 export class DockerData implements DataDriver {
+  readonly pausing: PauseDriver = {
+    look: async (context, source) => {
+      const { container } = await this.look(context, source);
+      return { state: stateOf(container), containerId: container.Id };
+    },
+    pause: async (context, source) => {
+      const { engine, container } = await this.look(context, source);
+      await pause(engine, context, container);
+    },
+    resume: async (context, source) => resume(this.engines.of(context.target), context, source),
+  };
   private readonly found = new WeakMap<StepContext, Map<string, Promise<Place>>>();
 
   constructor(
@@ -60,6 +75,10 @@ export class DockerData implements DataDriver {
 
   async list(context: StepContext, source: DataSource): Promise<DataEntry[]> {
     return listData(context, await this.data(context, source));
+  }
+
+  async listChanging(context: StepContext, source: DataSource): Promise<DataEntry[]> {
+    return listChangingData(context, await this.data(context, source));
   }
 
   async space(context: StepContext, source: DataSource): Promise<DataSpace> {
@@ -87,6 +106,11 @@ export class DockerData implements DataDriver {
   async read(context: StepContext, source: DataSource): Promise<Readable> {
     await this.refuseEphemeralFiles(context, source);
     return readData(await this.data(context, source));
+  }
+
+  async readChanging(context: StepContext, source: DataSource): Promise<Readable> {
+    await this.refuseEphemeralFiles(context, source);
+    return readChangingData(await this.data(context, source));
   }
 
   /** One helper for all: to start one takes more than to read a small volume. */

@@ -1,12 +1,16 @@
 import { secretsIn, withSecrets, type EphemeralFile } from '#contracts';
-import { SecretStore, type SecretSources } from '#drivers/core';
 import { LiftlockError } from '#kernel';
+import { SecretStore, type SecretSources } from './secrets.js';
 
 /** What `${LIFTLOCK_SECRET_<NAME>}` stands for: looked up anew each time, and kept nowhere. */
-export class Secrets {
+export class TextSecrets {
   private readonly store: SecretStore;
 
-  constructor(private readonly sources: SecretSources) {
+  /** @param service that is to know them, for messages */
+  constructor(
+    private readonly sources: SecretSources,
+    private readonly service = 'the executor',
+  ) {
     this.store = new SecretStore(sources);
   }
 
@@ -38,7 +42,7 @@ export class Secrets {
     if (unknown.length > 0) {
       throw new LiftlockError(
         'misconfigured',
-        `the executor does not know ${unknown.join(', ')}: give each to it as a variable of its environment, or as a file of that name in ${this.sources.folder}`,
+        `${this.service} does not know ${unknown.join(', ')}: give each to it as a variable of its environment, or as a file of that name in ${this.sources.folder}`,
         { details: { secrets: unknown } },
       );
     }

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { EphemeralFile } from '#contracts';
+import { TextSecrets } from '#drivers/core';
 import { LiftlockError } from '#kernel';
 import { env } from './env.js';
-import { Secrets } from './secrets.js';
 
 let folder: string;
 beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'liftlock-secrets-'))));
@@ -14,8 +14,8 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 const file = (content: string): EphemeralFile => ({
   ...{ path: '/data/x', mode: '0600', uid: 0, gid: 0, content },
 });
-const secrets = (variables: Record<string, string> = {}): Secrets =>
-  new Secrets({ variables, folder });
+const secrets = (variables: Record<string, string> = {}): TextSecrets =>
+  new TextSecrets({ variables, folder });
 
 describe('the secrets of a file', () => {
   it('come from the environment or from a file, which goes first and loses one line end', async () => {

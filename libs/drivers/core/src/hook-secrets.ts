@@ -1,7 +1,7 @@
 import { withSecrets } from '#contracts';
-import type { StepContext } from '#drivers/core';
 import { inTexts, LiftlockError } from '#kernel';
-import type { Secrets } from './secrets.js';
+import type { StepContext } from './step-context.js';
+import type { TextSecrets } from './text-secrets.js';
 
 /**
  * Performs a hook with its secrets put in. Whatever it says back, in a line of the log, a result or an error, has none of them: what is
@@ -9,7 +9,7 @@ import type { Secrets } from './secrets.js';
  * @throws LiftlockError `misconfigured` naming every secret that is not known here.
  */
 export async function withHookSecrets<W extends object, O extends object>(
-  secrets: Secrets,
+  secrets: TextSecrets,
   context: StepContext,
   work: W,
   perform: (context: StepContext, work: W) => Promise<O>,
