@@ -6,3 +6,10 @@ export const RUN_SOURCE: readonly string[] = [
   '--import',
   import.meta.resolve('./typescript-hook.mjs'),
 ];
+
+/** The same, of a source that has decorators. */
+export const RUN_NEST_SOURCE: readonly string[] = [
+  ...RUN_SOURCE,
+  '--import',
+  import.meta.resolve('./decorators-hook.mjs'),
+];

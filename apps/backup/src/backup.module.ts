@@ -1,17 +1,23 @@
 import { Module, type DynamicModule, type OnApplicationShutdown } from '@nestjs/common';
 import { Bus, BusModule } from '#bus';
-import { DriverRegistry, SecretStore } from '#drivers/core';
+import { DriverRegistry, SecretStore, TextSecrets } from '#drivers/core';
 import { DeadLetterRepository, PersistenceModule } from '#persistence';
-import { StepsModule, StepsTables1700000000500 } from '#steps';
+import { StepsModule } from '#steps';
 import { loadDrivers } from './drivers.js';
 import type { Env } from './env.js';
+import { ByHandService } from './by-hand.service.js';
+import { FolderRestoreService } from './folder-restore.service.js';
+import { CreateBackupHandler } from './handlers/create-backup.handler.js';
+import { GetBackupRunHandler } from './handlers/get-backup-run.handler.js';
+import { RestoreBackupHandler } from './handlers/restore-backup.handler.js';
+import { RunStore } from './persistence/run.store.js';
+import { RunsService } from './runs.service.js';
 import { DeleteBackupHandler } from './handlers/delete-backup.handler.js';
 import { GetBackupHandler } from './handlers/get-backup.handler.js';
 import { ListBackupsHandler } from './handlers/list-backups.handler.js';
 import { PrunableBackupsHandler } from './handlers/prunable-backups.handler.js';
 import { VerifyBackupHandler } from './handlers/verify-backup.handler.js';
-import { BackupVerification1700000007000 } from './persistence/backup-verification.migration.js';
-import { BackupTables1700000003000 } from './persistence/backups.migration.js';
+import { MIGRATIONS } from './persistence/migrations.js';
 import { openRepository } from './repository/open-repository.js';
 import { RepositoryModule } from './repository.module.js';
 import { RestoreService } from './restore.service.js';
@@ -29,12 +35,21 @@ export class BackupModule implements OnApplicationShutdown {
       new SecretStore(env.secrets),
       env.LIFTLOCK_HELPER_IMAGE,
     );
-    const repository = RepositoryModule.at(
-      openRepository(env),
-      drivers,
-      env.LIFTLOCK_BACKUP_RATIO,
-      env.LIFTLOCK_FOLDERS,
-    );
+    const repository = RepositoryModule.at(openRepository(env), drivers, {
+      expectedRatio: env.LIFTLOCK_BACKUP_RATIO,
+      folders: env.LIFTLOCK_FOLDERS,
+      secrets: new TextSecrets(env.secrets, 'the backup service'),
+      quieting: {
+        leaseMs: env.LIFTLOCK_LEASE_MS,
+        sweepMs: env.LIFTLOCK_SWEEP_MS,
+        site: env.LIFTLOCK_SITE,
+      },
+      verifying: {
+        site: env.LIFTLOCK_SITE,
+        everyDays: env.LIFTLOCK_VERIFY_DAYS,
+        bytesPerSecond: env.LIFTLOCK_VERIFY_RATE * 1024 * 1024,
+      },
+    });
     return {
       module: BackupModule,
       imports: [
@@ -42,11 +57,7 @@ export class BackupModule implements OnApplicationShutdown {
           app: 'backup',
           url: env.DATABASE_URL,
           entities: [],
-          migrations: [
-            StepsTables1700000000500,
-            BackupTables1700000003000,
-            BackupVerification1700000007000,
-          ],
+          migrations: MIGRATIONS,
           publisher: Bus,
         }),
         BusModule.forRoot({
@@ -73,8 +84,11 @@ export class BackupModule implements OnApplicationShutdown {
         VerifyBackupHandler,
         PrunableBackupsHandler,
         DeleteBackupHandler,
+        CreateBackupHandler,
+        RestoreBackupHandler,
+        GetBackupRunHandler,
       ],
-      providers: [RetentionService],
+      providers: [RetentionService, RunStore, RunsService, FolderRestoreService, ByHandService],
     };
   }
 

@@ -8,10 +8,10 @@ import type {
 } from '#contracts';
 import { LiftlockError, type Clock } from '#kernel';
 import { UnitOfWork } from '#persistence';
-import { isAtRest } from '#steps';
 import { countTypes, type StoredManifest } from './domain/manifest.js';
 import { listedOf, type BackupRow } from './persistence/backup-row.js';
 import { BackupStore } from './persistence/backup.store.js';
+import { isSetAtRest } from './persistence/set-at-rest.js';
 import type { BackupFolder } from './repository/backup-folder.js';
 import { Repository } from './repository/repository.js';
 import { CLOCK } from './tokens.js';
@@ -155,7 +155,7 @@ export class CatalogueService implements OnApplicationBootstrap {
   /** What cannot be removed takes room, and hides nothing. */
   private async sweep(): Promise<void> {
     try {
-      const atRest = (upgrade: string) => this.work.single((db) => isAtRest(db, upgrade));
+      const atRest = (upgrade: string) => this.work.single((db) => isSetAtRest(db, upgrade));
       for (const path of await this.repository.store.sweep(atRest))
         this.logger.log(`${path} was left by an attempt that was cut off: it is removed`);
     } catch (error) {
@@ -167,7 +167,7 @@ export class CatalogueService implements OnApplicationBootstrap {
 }
 
 function summaryOf(manifest: StoredManifest): ManifestSummary {
-  const { source, archive, quiesced, sealed } = manifest;
+  const { source, archive, quiesced, fuzzy, sealed } = manifest;
   return {
     version: manifest.version,
     digest: manifest.digest,
@@ -184,5 +184,6 @@ function summaryOf(manifest: StoredManifest): ManifestSummary {
     ...(source.image === undefined ? {} : { image: source.image }),
     ...(source.mounts === undefined ? {} : { mounts: source.mounts }),
     ...(quiesced === undefined ? {} : { quiesced }),
+    ...(fuzzy === undefined ? {} : { fuzzy }),
   };
 }

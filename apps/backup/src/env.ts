@@ -42,6 +42,10 @@ const fields = stepServiceEnv.extend({
           ),
       ),
     ),
+  /** Days after which each backup of this site is read back once more, one at a time. Default 30; 0: only when somebody asks. */
+  LIFTLOCK_VERIFY_DAYS: z.coerce.number().min(0).max(3_650).default(30),
+  /** Mebibytes that are then read in a second, at most. Default 50. */
+  LIFTLOCK_VERIFY_RATE: z.coerce.number().min(0.01).max(100_000).default(50),
   /** The repository, which replicas of one site share: an absolute folder, or `s3://<bucket>[/<prefix>]`. Default: LIFTLOCK_DATA. */
   LIFTLOCK_BACKUP_STORE: z
     .string()

@@ -28,7 +28,8 @@ export class RestoreService {
     private readonly repository: Repository,
   ) {}
 
-  async restore(context: StepContext, input: Input): Promise<Output> {
+  /** @param exactly the backup is wanted, also where what lies there is newer and nothing of an upgrade wrote it */
+  async restore(context: StepContext, input: Input, exactly?: 'exactly'): Promise<Output> {
     const { environment, application, upgrade } = context;
     const key = { environment, application, upgrade, backup: input.backup };
     const folder = this.repository.folder(key);
@@ -45,7 +46,8 @@ export class RestoreService {
       );
       return outputOf(manifest, folder.path);
     }
-    if (halves.length === 0 && (await wasNotWrittenTo(context, input, data, manifest))) {
+    const isNewer = exactly === undefined && halves.length === 0;
+    if (isNewer && (await wasNotWrittenTo(context, input, data, manifest))) {
       context.log(
         `no new version was started on the data of ${input.container}, and nothing was written to it since the old one ended: nothing is restored, ` +
           'so that what the old one wrote after the backup is kept',
@@ -189,7 +191,7 @@ const wasNotTouched: Look = async (context, input, data, { entries }) => {
  * first, `wasNotTouched` says the same.
  */
 const wasNotWrittenTo: Look = async (context, input, data, { consistency }) =>
-  consistency === 'running' && (await ifThere(() => data.isAsLeft(context, input))) === true;
+  consistency !== 'stopped' && (await ifThere(() => data.isAsLeft(context, input))) === true;
 
 /** As `restore` itself looks at its outcome. */
 const isAsInBackup: Look = async (context, input, data, { entries }) => {

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { QueryClient } from '#bus';
 import {
   MOST_UPGRADES_ASKED,
+  upgradeId,
   type BackupKeyData,
   type JudgedBackup,
   type ListedBackup,
@@ -103,7 +104,7 @@ export class RetentionService {
 
   /** With what became of the upgrades that they were made for. */
   private async know(newestFirst: readonly ListedBackup[]): Promise<Known[]> {
-    const upgrades = [...new Set(newestFirst.map(({ upgrade }) => upgrade))];
+    const upgrades = [...new Set(newestFirst.map(({ upgrade }) => upgrade))].filter(isUpgrade);
     const ends = new Map<string, { readonly release: string; readonly ended: boolean }>();
     for (let first = 0; first < upgrades.length; first += MOST_UPGRADES_ASKED) {
       const some = upgrades.slice(first, first + MOST_UPGRADES_ASKED);
@@ -118,11 +119,17 @@ export class RetentionService {
         instance: `${listed.environment}/${listed.application}/${listed.instance}`,
         createdAt: listed.createdAt,
         state,
+        fuzzy: listed.fuzzy !== undefined,
         heldBecause: heldBecause(listed, state, end),
         release: end?.release,
       };
     });
   }
+}
+
+/** Else it was asked for by itself, and no rollback is about it. */
+function isUpgrade(id: string): boolean {
+  return upgradeId.safeParse(id).success;
 }
 
 function stateOf({ present, verification }: ListedBackup): Candidate['state'] {
@@ -138,6 +145,7 @@ function heldBecause(
 ): string | undefined {
   if (incompleteSince !== undefined)
     return `a restore from it began at ${incompleteSince} and has not ended`;
+  if (!isUpgrade(upgrade)) return undefined;
   if (end?.ended === false) return `upgrade ${upgrade} has not ended: its rollback may need it`;
   if (end === undefined && state !== 'missing')
     return `no upgrade ${upgrade} is known, so that nobody can tell whether it is needed: if you can, remove its folder by hand`;

@@ -1,46 +1,41 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { ActionInput, ActionOutput } from '#contracts';
-import {
-  transferMeter,
-  type DataDriver,
-  type DataEntry,
-  type DataSource,
-  type DataSpace,
-  type StepContext,
-} from '#drivers/core';
+import { transferMeter, type DataDriver, type DataEntry, type StepContext } from '#drivers/core';
 import { LiftlockError, type Clock } from '#kernel';
 import { UnitOfWork } from '#persistence';
 import { DataDrivers } from './data-drivers.js';
 import { assertUnused } from './data-in-use.js';
-import { differences } from './domain/differences.js';
+import { readData, type ReadData } from './data-reader.js';
+import { readWhileRunning } from './domain/fuzzy.js';
 import {
   countFiles,
   countTypes,
   sealManifest,
+  versionFor,
   type Manifest,
+  type ManifestBody,
   type StoredManifest,
 } from './domain/manifest.js';
 import type { BackupAttempt, BackupFolder } from './repository/backup-folder.js';
 import { Repository } from './repository/repository.js';
-import type { StoredArchive } from './repository/store.js';
 import { BackupStore } from './persistence/backup.store.js';
+import { entriesOf, proveArchive } from './proof/archive-proof.js';
+import { QuietService, type QuietSource } from './quiet.service.js';
 import { RoomService, type SnapshotRoom } from './room.service.js';
 import { CLOCK } from './tokens.js';
 
-type Input = ActionInput<'data.snapshot'>;
+/** As a step asks for it; by itself, outside of an upgrade, it is stopped here, too. */
+export type SnapshotInput = ActionInput<'data.snapshot'> & Pick<QuietSource, 'stop'>;
 type Output = ActionOutput<'data.snapshot'>;
 
-type MakeRoom = (space: DataSpace) => Promise<SnapshotRoom>;
-type Write = (
-  room: SnapshotRoom,
-  stream: Awaited<ReturnType<DataDriver['read']>>,
-  signal: AbortSignal,
-) => Promise<StoredArchive>;
-
-interface Copied {
-  readonly entries: readonly DataEntry[];
-  readonly archive: StoredArchive;
-  readonly room: SnapshotRoom;
+/** What was read, and what is known of where from. */
+interface Reading {
+  readonly read: ReadData;
+  readonly origin: Awaited<ReturnType<DataDriver['origin']>>;
+  readonly format: string;
+  readonly tools: Readonly<Record<string, string>>;
+  readonly startedAt: string;
+  readonly endedAt: string;
 }
 
 /** Puts an instance's data into the repository. */
@@ -51,32 +46,41 @@ export class SnapshotService {
     private readonly backups: BackupStore,
     private readonly drivers: DataDrivers,
     private readonly room: RoomService,
+    private readonly quiet: QuietService,
     @Inject(CLOCK) private readonly clock: Clock,
     private readonly repository: Repository,
   ) {}
 
-  async take(context: StepContext, input: Input): Promise<Output> {
+  /**
+   * What was stopped or paused for it goes on as soon as it was read; then it is read back from the repository, and published only when it is what
+   * was read.
+   */
+  async take(context: StepContext, input: SnapshotInput): Promise<Output> {
+    const { consistency, hooks, stop } = input;
+    // before anything else: what a dead attempt has paused waits for it
+    if (consistency === 'paused' || hooks !== undefined || stop !== undefined)
+      await this.quiet.releaseEarlier(context);
     const folder = this.repository.folder({ ...context, backup: input.backup });
     const before = await folder.manifest();
-    if (before !== undefined && input.consistency === 'stopped') {
+    const isStoppedForIt = consistency === 'stopped' && stop === undefined;
+    if (before !== undefined && isStoppedForIt) {
       return this.foundBefore(context, folder, before);
     }
     const data = await this.drivers.of(context, input);
     await this.assertWhole(context, input);
-    if (input.consistency === 'stopped') {
-      await assertUnused(data, context, input, 'no snapshot is taken');
-    }
+    if (isStoppedForIt) await assertUnused(data, context, input, 'no snapshot is taken');
     await context.guard();
     if (before !== undefined) await this.discardOutdated(context, folder, before);
     const attempt = await folder.begin(context.token);
     let room: SnapshotRoom | undefined;
     try {
-      const manifest = await this.write(context, input, data, attempt, async (space) => {
-        room = await this.room.forSnapshot(context, input, space);
-        return room;
+      const reading = await this.quiet.during(context, input, async (quiet) => {
+        if (stop !== undefined) await assertUnused(data, quiet, input, 'no snapshot is taken');
+        return this.read(quiet, input, data, attempt, (made) => (room = made));
       });
+      const manifest = await this.prove(context, input, attempt, reading);
       const committed = await attempt.commit(manifest, () => context.guard());
-      return await this.save(committed, folder.path);
+      return await this.save(committed, folder.path, 'verified');
     } catch (error) {
       await attempt.discard();
       throw error;
@@ -85,26 +89,28 @@ export class SnapshotService {
     }
   }
 
-  private async write(
+  private async read(
     context: StepContext,
-    input: Input,
+    input: SnapshotInput,
     data: DataDriver,
     attempt: BackupAttempt,
-    makeRoom: MakeRoom,
-  ): Promise<Manifest> {
+    onRoom: (room: SnapshotRoom) => void,
+  ): Promise<Reading> {
     const { format, tools } = await data.archiver(context);
     const origin = await data.origin(context, input);
-    // nothing runs on what is stopped: that was seen, and is seen again when the data was read
-    const ran = input.consistency === 'stopped' ? [] : await data.usedBy(context, input);
     const startedAt = this.clock.now().toISOString();
-    const file = `data.${format}`;
     const told = transferMeter(context, 'snapshot');
     let written = 0;
-    const { entries, archive, room } = await this.copy(
-      ...([context, input, data, makeRoom] as const),
+    const read = await readData(
+      ...([data, context, input] as const),
+      async (space) => {
+        const room = await this.room.forSnapshot(context, input, space);
+        onRoom(room);
+        return room;
+      },
       (its, stream, signal) =>
         attempt.writeArchive(
-          file,
+          `data.${format}`,
           stream,
           signal,
           (bytes) => {
@@ -116,9 +122,59 @@ export class SnapshotService {
         ),
     );
     const endedAt = this.clock.now().toISOString();
+    return { read, origin, format, tools, startedAt, endedAt };
+  }
+
+  /** What was written, read back and compared with what is known of it. @throws LiftlockError `data_corrupt` */
+  private async prove(
+    context: StepContext,
+    input: SnapshotInput,
+    attempt: BackupAttempt,
+    reading: Reading,
+  ): Promise<Manifest> {
+    const { listed, archive } = reading.read;
+    if ('entries' in listed) {
+      const manifest = this.seal(context, input, reading, { entries: listed.entries });
+      const archived = attempt.readArchive(archive, context.signal);
+      const { entries, files, bytes, whole } = await proveArchive(
+        archived,
+        manifest,
+        context.signal,
+      );
+      const how = whole ? 'all of it' : `${entries} entries, ${files} files with ${bytes} bytes`;
+      context.log(`the archive was read back, and is as it was written; compared: ${how}`);
+      return manifest;
+    }
+    const archived = await entriesOf(attempt.readArchive(archive, context.signal), context.signal);
+    const { entries, fuzzy } = readWhileRunning(listed.before, archived, listed.after);
+    context.log(
+      `the archive was read back, and is as it was written: ${entries.length} entries are in it`,
+    );
+    if (fuzzy !== undefined) context.log(fuzzyText(input, fuzzy), 'warn');
+    return this.seal(context, input, reading, {
+      entries,
+      ...(fuzzy === undefined ? {} : { fuzzy }),
+    });
+  }
+
+  private seal(
+    context: StepContext,
+    input: SnapshotInput,
+    { read, origin, format, tools, startedAt, endedAt }: Reading,
+    found: { readonly entries: readonly DataEntry[] } & Pick<ManifestBody, 'fuzzy'>,
+  ): Manifest {
     const { target } = context;
+    const { consistency, hooks } = input;
+    const commands = {
+      ...(hooks?.before === undefined ? {} : { before: hooks.before.command.join(' ') }),
+      ...(hooks?.after === undefined ? {} : { after: hooks.after.command.join(' ') }),
+    };
+    const quiesced = {
+      ...{ how: consistency, ran: [...read.ran], startedAt, endedAt },
+      ...(hooks === undefined ? {} : { hooks: commands }),
+    };
     return sealManifest({
-      version: input.folder === undefined ? 2 : 3,
+      version: versionFor({ quiesced, fuzzy: found.fuzzy, source: input }),
       backup: input.backup,
       environment: context.environment,
       application: context.application,
@@ -127,7 +183,7 @@ export class SnapshotService {
       stepId: context.stepId,
       token: context.token,
       createdAt: endedAt,
-      consistency: input.consistency,
+      consistency,
       source: {
         target,
         container: input.container,
@@ -139,47 +195,14 @@ export class SnapshotService {
           : { image: { ...origin.image, digests: [...origin.image.digests] } }),
         mounts: origin.mounts.map((mount) => ({ ...mount })),
       },
-      quiesced: { how: input.consistency, ran: [...ran], startedAt, endedAt },
-      archive: { format, tools: { ...tools }, ...archive },
-      ...countFiles(entries),
-      counts: countTypes(entries),
-      spaceBytes: room.dataBytes,
-      entries: [...entries],
+      quiesced,
+      ...(found.fuzzy === undefined ? {} : { fuzzy: found.fuzzy }),
+      archive: { format, tools: { ...tools }, ...read.archive },
+      ...countFiles(found.entries),
+      counts: countTypes(found.entries),
+      spaceBytes: read.room.dataBytes,
+      entries: [...found.entries],
     });
-  }
-
-  /**
-   * Archive and list, which must agree with one another. Of what is stopped at once, where the driver can: the service is down meanwhile,
-   * and nothing that could change the data runs.
-   */
-  private async copy(
-    context: StepContext,
-    input: Input,
-    data: DataDriver,
-    makeRoom: MakeRoom,
-    write: Write,
-  ): Promise<Copied> {
-    const { consistency } = input;
-    if (consistency === 'stopped' && data.readMeasured !== undefined) {
-      const { archive, entries, room } = await data.readMeasured(context, input, makeRoom);
-      try {
-        const written = await write(room, archive, context.signal);
-        const copied = { entries: await entries, archive: written, room };
-        await assertUnused(data, context, input, 'the snapshot does not count');
-        return copied;
-      } catch (error) {
-        // what was not read to its end would be held open
-        archive.destroy();
-        context.signal.throwIfAborted();
-        throw error;
-      }
-    }
-    const room = await makeRoom(await data.space(context, input));
-    const entries = await data.list(context, input);
-    const archive = await write(room, await data.read(context, input), context.signal);
-    if (consistency === 'running') assertSame(entries, await data.list(context, input), input);
-    else await assertUnused(data, context, input, 'the snapshot does not count');
-    return { entries, archive, room };
   }
 
   private async foundBefore(
@@ -187,9 +210,11 @@ export class SnapshotService {
     folder: BackupFolder,
     manifest: StoredManifest,
   ): Promise<Output> {
+    // bytes that are as they were are no backup without their key
+    await folder.opened(manifest);
     await folder.verifyArchive(manifest, context.signal);
     context.log(`${folder.path} was written before, and is whole`);
-    return this.save(manifest, folder.path);
+    return this.save(manifest, folder.path, 'verified');
   }
 
   /**
@@ -215,7 +240,7 @@ export class SnapshotService {
   }
 
   /** @throws LiftlockError `data_corrupt` when a restore was cut off: what lies there is not worth a backup. */
-  private async assertWhole(context: StepContext, input: Input): Promise<void> {
+  private async assertWhole(context: StepContext, input: SnapshotInput): Promise<void> {
     const at = {
       environment: context.environment,
       target: context.target.name,
@@ -229,39 +254,43 @@ export class SnapshotService {
     );
   }
 
-  private async save(manifest: StoredManifest, location: string): Promise<Output> {
+  private async save(
+    manifest: StoredManifest,
+    location: string,
+    verified: 'verified',
+  ): Promise<Output> {
     await this.work.run(async (tx) => {
       // a walk through the repository may have recorded again what was discarded
-      if (manifest.consistency === 'running')
+      if (manifest.consistency !== 'stopped')
         await this.backups.removeUntil(tx, manifest, manifest.createdAt);
-      await this.backups.save(tx, manifest, location);
+      await this.backups.save(tx, manifest, location, verified);
     });
     return outputOf(manifest, location);
   }
 }
 
 export function outputOf(manifest: StoredManifest, location: string): Output {
-  const { backup, files, bytes, archive } = manifest;
+  const { backup, files, bytes, archive, fuzzy } = manifest;
   return {
     ...{ backup, location, files, bytes },
+    ...(fuzzy === undefined ? {} : { warnings: [fuzzyText(manifest.source, fuzzy)] }),
     ...{ archiveBytes: archive.bytes, archiveSha256: archive.sha256 },
   };
 }
 
-function assertSame(
-  before: readonly DataEntry[],
-  after: readonly DataEntry[],
-  source: DataSource,
-): void {
-  const changed = differences(before, after);
-  if (changed.length === 0) return;
-  throw new LiftlockError(
-    'data_changed',
-    `the data of ${source.container} changed while it was read: ${changed.join('; ')}`,
+function fuzzyText(
+  { container }: { readonly container: string },
+  { entries, some }: { readonly entries: number; readonly some: readonly string[] },
+): string {
+  const more = entries > some.length ? ' and others' : '';
+  const named = some.length === 0 ? '' : ` (${some.join(', ')}${more})`;
+  return (
+    `the snapshot of ${container} is fuzzy: ${entries} of its files and folders changed while they were read${named}, ` +
+    'so that they need not fit together'
   );
 }
 
 /** `<component>@<target>`, which stands in the step's id. */
-function instanceOf({ stepId, target }: StepContext, { container }: Input): string {
+function instanceOf({ stepId, target }: StepContext, { container }: SnapshotInput): string {
   return stepId.split('/').find((part) => part.includes('@')) ?? `${container}@${target.name}`;
 }

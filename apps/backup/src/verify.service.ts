@@ -1,14 +1,26 @@
 import { randomUUID } from 'node:crypto';
-import { Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
-import type { BackupKeyData, ListedBackup } from '#contracts';
-import { LiftlockError } from '#kernel';
-import { UnitOfWork } from '#persistence';
+import { Inject, Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
+import {
+  COMMANDS,
+  commandSubject,
+  type BackupKeyData,
+  type CommandData,
+  type CommandEnvelope,
+  type ListedBackup,
+} from '#contracts';
+import { LiftlockError, systemIds } from '#kernel';
+import { Outbox, UnitOfWork, type OutboxMessage } from '#persistence';
 import { CatalogueService } from './catalogue.service.js';
 import type { BackupRow } from './persistence/backup-row.js';
 import { VerificationStore } from './persistence/verification.store.js';
+import { VERIFYING, type Verifying } from './tokens.js';
 
 /** Milliseconds between two signs of life: several fit into a lease. */
 const PROGRESS_MS = 5_000;
+
+/** Told how many more bytes were read: nothing more is, until it has an answer. */
+export type Pace = (bytes: number, signal: AbortSignal) => Promise<void>;
+const atOnce: Pace = () => Promise.resolve();
 
 /** Reads backups back, all of them, and compares with what was written. Whatever is found is kept with the backup's record. */
 @Injectable()
@@ -21,6 +33,8 @@ export class VerifyService implements BeforeApplicationShutdown {
     private readonly work: UnitOfWork,
     private readonly catalogue: CatalogueService,
     private readonly verifications: VerificationStore,
+    private readonly outbox: Outbox,
+    @Inject(VERIFYING) private readonly options: Pick<Verifying, 'site'>,
   ) {}
 
   /**
@@ -38,14 +52,31 @@ export class VerifyService implements BeforeApplicationShutdown {
       );
     }
     await this.catalogue.assertOpens(row);
-    const token = randomUUID();
-    if (await this.work.run((tx) => this.verifications.claim(tx, row, token))) {
-      const reading: Promise<void> = this.read(row, token).finally(() =>
-        this.running.delete(reading),
-      );
-      this.running.add(reading);
-    }
+    await this.claim(row);
     return this.catalogue.look(await this.catalogue.find(key));
+  }
+
+  /**
+   * Reads one back, at a pace. That a key opens it was seen.
+   * @returns false while another one reads it
+   */
+  async readBack(row: BackupRow, pace: Pace): Promise<boolean> {
+    const claimed = await this.claim(row, pace);
+    await claimed?.reading;
+    return claimed !== undefined;
+  }
+
+  private async claim(
+    row: BackupRow,
+    pace: Pace = atOnce,
+  ): Promise<{ readonly reading: Promise<void> } | undefined> {
+    const token = randomUUID();
+    if (!(await this.work.run((tx) => this.verifications.claim(tx, row, token)))) return undefined;
+    const reading: Promise<void> = this.read(row, token, pace).finally(() =>
+      this.running.delete(reading),
+    );
+    this.running.add(reading);
+    return { reading };
   }
 
   async beforeApplicationShutdown(): Promise<void> {
@@ -54,7 +85,7 @@ export class VerifyService implements BeforeApplicationShutdown {
   }
 
   /** Never rejects: whoever asked has had an answer long ago. */
-  private async read(row: BackupRow, token: string): Promise<void> {
+  private async read(row: BackupRow, token: string, pace: Pace): Promise<void> {
     const lost = new AbortController();
     const signal = AbortSignal.any([this.stopping.signal, lost.signal]);
     let bytes = 0;
@@ -68,9 +99,17 @@ export class VerifyService implements BeforeApplicationShutdown {
         .catch((error: unknown) => this.logger.warn(`${row.location}: ${String(error)}`));
     }, PROGRESS_MS);
     try {
-      const problem = await this.problemOf(row, signal, (more) => (bytes += more));
+      const problem = await this.problemOf(row, signal, async (more) => {
+        bytes += more;
+        await pace(more, signal);
+      });
       if (problem !== undefined) this.logger.error(`${row.location} is corrupt: ${problem}`);
-      await this.work.run((tx) => this.verifications.finish(tx, row, token, bytes, problem));
+      await this.work.run(async (tx) => {
+        const ours = await this.verifications.finish(tx, row, token, bytes, problem);
+        // what is known to be damaged is told once
+        if (ours && problem !== undefined && row.verify_problem === null)
+          await this.outbox.add(tx, damageReport(row, this.options.site, problem));
+      });
     } catch (error) {
       this.logger.warn(`reading ${row.location} back was given up: ${String(error)}`);
       await this.work
@@ -86,11 +125,13 @@ export class VerifyService implements BeforeApplicationShutdown {
   private async problemOf(
     row: BackupRow,
     signal: AbortSignal,
-    onBytes: (more: number) => void,
+    onBytes: (more: number) => Promise<void>,
   ): Promise<string | undefined> {
     try {
       const manifest = await this.catalogue.manifestOf(row);
-      await this.catalogue.folderOf(row).verifyArchive(manifest, signal, onBytes);
+      // what is encrypted is compared as it lies there: it was decrypted once, before it counted
+      const archive = this.catalogue.folderOf(row).readStored(manifest, signal);
+      for await (const chunk of archive as AsyncIterable<Buffer>) await onBytes(chunk.length);
       return undefined;
     } catch (error) {
       signal.throwIfAborted();
@@ -100,4 +141,19 @@ export class VerifyService implements BeforeApplicationShutdown {
       return known.message;
     }
   }
+}
+
+/** For the coordinator, which tells of it. */
+function damageReport(row: BackupRow, site: string, problem: string): OutboxMessage {
+  const name = 'backup-found-damaged';
+  const { environment, application, upgrade: set, backup, instance, location } = row;
+  const data: CommandData<typeof name> = {
+    ...{ environment, application, set, backup, instance, location, site, problem },
+  };
+  const id = systemIds.next('msg');
+  const envelope: CommandEnvelope = {
+    ...{ id, name, version: COMMANDS[name].version, at: new Date().toISOString() },
+    ...{ from: 'backup', data },
+  };
+  return { id, subject: commandSubject(name, 'coordinator'), payload: JSON.stringify(envelope) };
 }

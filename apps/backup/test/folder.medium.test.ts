@@ -13,6 +13,7 @@ import {
   treeLines,
 } from '../../../test/support/data-tree.js';
 import { contextOf } from '../../../test/support/step-context.js';
+import { FolderRestoreService } from '../src/folder-restore.service.js';
 import type { RestoreService } from '../src/restore.service.js';
 import { BackupStage, expectRefused } from './support/backup-stage.js';
 
@@ -100,6 +101,63 @@ describe('data on a folder of the service', () => {
     ]);
     expect(treeDigest(join(byHand, 'kbs'))).toBe(before[1]);
     expect(await scene.snapshot('running')).toMatchObject({ backup: 'one' });
+  });
+
+  test('of what goes on is fuzzy where it changes while it is read, and comes back as it was read', async () => {
+    const scene = setScene();
+    await scene.plant();
+    const quiet = await scene.snapshot('running');
+    expect(quiet.warnings).toBeUndefined();
+    const plain = join(scene.folder, 'kbs/plain');
+    // as soon as the first list is there, and until the reading has ended
+    const writing = setInterval(() => writeFileSync(plain, String(performance.now())), 1);
+    let made: Awaited<ReturnType<typeof scene.snapshot>>;
+    try {
+      made = await scene.snapshot('running');
+    } finally {
+      clearInterval(writing);
+    }
+    expect(made.warnings?.join()).toMatch(/is fuzzy: \d+ of its files .*\/kbs\/plain/);
+    expect(JSON.parse(readFileSync(join(made.location, 'manifest.json'), 'utf8'))).toMatchObject({
+      ...{ version: 5, source: { folder: scene.folder }, quiesced: { how: 'running' } },
+    });
+    damage(join(scene.folder, 'kbs'));
+    await scene.restore();
+    expect(readFileSync(plain, 'utf8')).toMatch(/^[\d.]*$/);
+  });
+
+  test('is neither paused nor given commands: what works on it may be elsewhere', async () => {
+    const scene = setScene();
+    await scene.plant();
+    const input = { ...scene.input, consistency: 'paused' } as const;
+    await expectRefused(
+      stage.snapshots.take(scene.attempt(), input),
+      'misconfigured',
+      /can neither be paused nor stopped .* let the component's document say data\.consistency: running/,
+    );
+    await scene.snapshot();
+  });
+
+  test('of a whole folder is all of it, and goes into another one, too', async () => {
+    const scene = setScene();
+    await scene.plant();
+    const input = { ...scene.input, paths: ['/'] };
+    const digests = (of: string): string[] =>
+      ['db', 'kbs', 'other'].map((path) => treeDigest(join(of, path)));
+    const before = digests(scene.folder);
+    await stage.snapshots.take(scene.attempt(), { ...input, consistency: 'stopped' });
+    const { environment, application, upgrade } = scene.attempt();
+    const folder = stage.repository.folder({ environment, application, upgrade, backup: 'one' });
+    const stored = await folder.manifest();
+    if (stored === undefined) throw new Error('there is no backup');
+    const to = join(scene.top, 'to');
+    const manifest = await folder.opened(stored);
+    await new FolderRestoreService().restore(scene.attempt(), folder, manifest, to);
+    expect(digests(to)).toEqual(before);
+    expect(readdirSync(to).toSorted()).toEqual(['db', 'kbs', 'other']);
+    damage(join(scene.folder, 'kbs'));
+    await stage.restores.restore(scene.attempt(), input);
+    expect(digests(scene.folder)).toEqual(before);
   });
 
   test('is not restored while a process has it open', async () => {

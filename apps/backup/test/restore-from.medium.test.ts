@@ -123,6 +123,8 @@ describe.each([
       await expectRefused(scene.restore(), 'misconfigured', KEY);
       await expectRefused(scene.restore(), 'misconfigured', new RegExp(scene.input.backup));
       await expectRefused(stage.verifying.begin(key), 'misconfigured', KEY);
+      // neither is what an earlier attempt has published
+      await expectRefused(scene.snapshot(), 'misconfigured', KEY);
       const another = { ...scene.input, backup: 'another', consistency: 'stopped' } as const;
       await expectRefused(stage.snapshots.take(scene.attempt(), another), 'misconfigured', KEY);
     }
@@ -130,6 +132,21 @@ describe.each([
     // what needs no key is there without one
     expect(await stage.newCatalogue().list({ upgrade, limit: 10 })).toHaveLength(1);
     expect((await stage.newCatalogue().get(key)).problem).toBeUndefined();
+    // when all are read back by themselves it is passed over, and others are not
+    const longAgo = (backup: string): Promise<unknown> =>
+      stage.query(
+        `UPDATE backups SET verify_finished = now() - interval '31 days' WHERE backup = '${backup}'`,
+      );
+    await longAgo(scene.input.backup);
+    const schedule = stage.newSchedule(30);
+    expect(await schedule.verifyNext()).toBe(false);
+    variables['LIFTLOCK_SECRET_BACKUP_KEY'] = identity;
+    const younger = { ...scene.input, backup: 'younger', consistency: 'stopped' } as const;
+    await stage.snapshots.take(scene.attempt(), younger);
+    await longAgo('younger');
+    expect(await schedule.verifyNext()).toBe(true);
+    expect(await schedule.verifyNext()).toBe(false);
+    expect(await stage.newSchedule(30).verifyNext()).toBe(true);
   });
 });
 

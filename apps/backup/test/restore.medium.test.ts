@@ -101,6 +101,10 @@ describe('a restore', () => {
     // it was made, and its start refused
     await expectRefused(replace(['/nowhere/to/be/found']), 'target_refused');
     await nothingIsRestored();
+    // a person who asks for the backup gets it
+    await stage.restores.restore(scene.attempt(), scene.input, 'exactly');
+    expect(treeDigest(scene.folder)).toBe(digest);
+    writeFileSync(join(scene.folder, 'plain'), 'what the new version finds');
     await replace();
     await instances.stopNew(scene.attempt(), scene.input);
     await scene.restore();

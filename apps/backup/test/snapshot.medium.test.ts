@@ -117,6 +117,26 @@ describe('a snapshot', () => {
     expect(existsSync(partial)).toBe(false);
   });
 
+  test('that does not read back from the repository as it was written is never published', async () => {
+    const scene = await stage.setScene();
+    const flip = (): void => {
+      const archive = join(`${scene.location}.1.partial`, 'data.tar.zst');
+      const bytes = readFileSync(archive);
+      bytes.writeUInt8(bytes.readUInt8(bytes.length >> 1) ^ 1, bytes.length >> 1);
+      writeFileSync(archive, bytes);
+    };
+    await expectRefused(
+      scene.snapshot({ token: 1, transfer: flip }),
+      'data_corrupt',
+      /data\.tar\.zst has sha256/,
+    );
+    expect(readdirSync(join(scene.location, '..'))).toEqual([]);
+    const again = scene.attempt({ token: 2 });
+    await stage.snapshots.take(again, { ...scene.input, consistency: 'stopped' });
+    // every entry, and every content but that of the file that is one large hole
+    expect(again.lines.join()).toMatch(/is as it was written; compared: \d+ entries, \d+ files/);
+  });
+
   test('of another upgrade of the same plan stands beside it, and each is put back by its own', async () => {
     const scene = await stage.setScene();
     const first = treeDigest(scene.folder);

@@ -7,8 +7,11 @@ import {
   manifestText,
   parseManifest,
   sealManifest,
+  versionFor,
   withSealedEntries,
   type Manifest,
+  type SealedEntries,
+  type StoredManifest,
 } from './manifest.js';
 
 const v1 = readFileSync(new URL('./golden/manifest.v1.json', import.meta.url), 'utf8');
@@ -19,9 +22,10 @@ function read(text: string): Manifest {
   return { ...parsed.manifest, entries: parsed.manifest.entries ?? [] };
 }
 
-const sealed = withSealedEntries(read(v1), {
+const SEALED: SealedEntries = {
   ...{ format: 'age-encryption.org/v1', recipients: ['age1abc'], entries: 'c2VhbGVk' },
-});
+};
+const sealed = withSealedEntries(read(v1), SEALED);
 
 /** Offsets at which a flipped bit is not seen. */
 function unseenIn(text: string): number[] {
@@ -63,7 +67,42 @@ describe('a manifest', () => {
     expect(unseenIn(manifestText(sealed))).toEqual([]);
   });
 
-  it('of version 4 has its entries sealed, and no other has: what has neither is no backup of nothing', () => {
+  it('has the number of the least version that says what it says, and no other', () => {
+    const { digest: _digest, ...body } = read(v1);
+    const quiesced = { how: 'running' as const, ran: [], startedAt: 'a', endedAt: 'b' };
+    const fuzzy = { entries: 21, some: ['/data/payroll.db'] };
+    const inFolder = { ...body.source, folder: '/mnt/share' };
+    const cases: ReadonlyArray<[Partial<typeof body>, 2 | 3 | 4 | 5]> = [
+      [{ quiesced }, 2],
+      [{ quiesced, source: inFolder }, 3],
+      [{ quiesced: { ...quiesced, how: 'paused' } }, 5],
+      [{ quiesced: { ...quiesced, hooks: { after: 'thaw' } } }, 5],
+      [{ quiesced, fuzzy }, 5],
+      [{ quiesced, fuzzy, source: inFolder }, 5],
+    ];
+    for (const [more, version] of cases) {
+      const whole = { ...body, ...more };
+      expect(versionFor(whole)).toBe(version);
+      for (const other of [2, 3, 4, 5] as const) {
+        const said = parseManifest(manifestText(sealManifest({ ...whole, version: other })));
+        expect('manifest' in said, `${version} as ${other}`).toBe(other === version);
+      }
+    }
+    const encrypted = (more: Partial<typeof body>): StoredManifest => {
+      const whole = { ...body, quiesced, ...more };
+      const made = withSealedEntries(
+        sealManifest({ ...whole, version: versionFor(whole) }),
+        SEALED,
+      );
+      expect(parseManifest(manifestText(made))).toEqual({ manifest: made });
+      return made;
+    };
+    expect(encrypted({})).toMatchObject({ version: 4 });
+    expect(encrypted({ source: inFolder })).toMatchObject({ version: 4 });
+    expect(encrypted({ fuzzy })).toMatchObject({ version: 5, fuzzy: { entries: 21, some: [] } });
+  });
+
+  it('of version 4 has its entries sealed, and none below it has: what has neither is no backup of nothing', () => {
     const text = manifestText(sealed);
     expect(parseManifest(text)).toEqual({ manifest: sealed });
     // a mount's path says where it was; what lies below it is nobody's business

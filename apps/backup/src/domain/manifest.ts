@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { sha256, stepPlace } from '#contracts';
+import { dataConsistency, sha256, stepPlace } from '#contracts';
 import type { DataEntry } from '#drivers/core';
 import { canonicalJson, digestOf } from '#kernel';
 
@@ -23,10 +23,10 @@ const dataEntry = z.strictObject({
 /** All but the entries. */
 const manifestHead = z.strictObject({
   /**
-   * Of this format: what a later one has is optional here, so that all are read; 3 is what lay in a folder, 4 what is encrypted. docs/backup-format.md says what each
-   * has.
+   * Of this format: what a later one has is optional here, so that all are read. 3 is what lay in a folder, 4 what is encrypted, 5 what was paused, had
+   * the application's help, or is fuzzy. docs/backup-format.md says what each has.
    */
-  version: z.literal([1, 2, 3, 4]),
+  version: z.literal([1, 2, 3, 4, 5]),
   backup: z.string(),
   environment: z.string(),
   application: z.string(),
@@ -36,7 +36,7 @@ const manifestHead = z.strictObject({
   stepId: z.string(),
   token: z.number().int(),
   createdAt: z.string(),
-  consistency: z.enum(['stopped', 'running']),
+  consistency: dataConsistency,
   source: z.strictObject({
     target: stepPlace,
     container: z.string(),
@@ -61,14 +61,23 @@ const manifestHead = z.strictObject({
   /** How it was seen to that nothing changed meanwhile. */
   quiesced: z
     .strictObject({
-      /** `stopped`: nothing that mounts the data ran, before and after. `running`: the data was listed before and after, and was the same. */
-      how: z.enum(['stopped', 'running']),
+      /**
+       * `stopped`: nothing that mounts the data ran, before and after. `paused`: what ran on it stood still all the while. `running`: the data was
+       * listed before and after; what was not the same is `fuzzy`.
+       */
+      how: dataConsistency,
+      /** The application's own commands around the reading. */
+      hooks: z
+        .strictObject({ before: z.string().optional(), after: z.string().optional() })
+        .optional(),
       /** Names of what ran on the data. */
       ran: z.array(z.string()),
       startedAt: z.string(),
       endedAt: z.string(),
     })
     .optional(),
+  /** Changed while it was read: each of these is as some moment of the reading had it, and they need not fit together. */
+  fuzzy: z.strictObject({ entries: z.number().int().min(1), some: z.array(z.string()) }).optional(),
   archive: z.strictObject({
     /** Name in the manifest's folder. */
     file: z.string().regex(/^data\.[a-z0-9.]+$/),
@@ -126,6 +135,20 @@ export function countTypes(all: readonly DataEntry[]): Partial<Record<DataEntry[
   return counts;
 }
 
+/** The least that can say what a manifest says: services of before read what they can. */
+export function versionFor({
+  quiesced,
+  fuzzy,
+  source,
+  sealed,
+}: Pick<StoredManifest, 'quiesced' | 'fuzzy' | 'sealed'> & {
+  readonly source: Pick<ManifestBody['source'], 'folder'>;
+}): 2 | 3 | 4 | 5 {
+  if (quiesced?.how === 'paused' || quiesced?.hooks !== undefined || fuzzy !== undefined) return 5;
+  if (sealed !== undefined) return 4;
+  return source.folder === undefined ? 2 : 3;
+}
+
 export function sealManifest(body: ManifestBody): Manifest {
   const parsed = manifestBody.parse(body);
   return { ...parsed, digest: digestOf(parsed) };
@@ -136,7 +159,13 @@ export function withSealedEntries(
   { entries: _entries, digest: _digest, ...head }: Manifest,
   sealed: SealedEntries,
 ): StoredManifest {
-  const body = { ...head, version: 4 as const, sealed };
+  const body = {
+    ...head,
+    // names, too
+    ...(head.fuzzy === undefined ? {} : { fuzzy: { ...head.fuzzy, some: [] } }),
+    version: versionFor({ ...head, sealed }),
+    sealed,
+  };
   return { ...body, digest: digestOf(body) };
 }
 
@@ -173,12 +202,14 @@ export function parseManifest(
   const parsed = storedManifest.safeParse(json);
   if (!parsed.success) {
     return {
-      problem: `is not a manifest of version 1 to 4: ${parsed.error.issues[0]?.message ?? 'unknown'}`,
+      problem: `is not a manifest of version 1 to 5: ${parsed.error.issues[0]?.message ?? 'unknown'}`,
     };
   }
   const { digest, ...body } = parsed.data;
-  const isSealed = body.version === 4;
-  if (isSealed !== (body.sealed !== undefined) || isSealed !== (body.entries === undefined))
+  const isSealed = body.sealed !== undefined;
+  // of version 1 is what has nothing of any later one
+  const isAsNumbered = Math.max(body.version, 2) === versionFor(body);
+  if (!isAsNumbered || isSealed !== (body.entries === undefined))
     return { problem: `has not what one of version ${body.version} has` };
   if (digestOf(body) !== digest) return { problem: 'is not what its digest was made of' };
   if (manifestText(parsed.data) !== text) return { problem: 'is not as it was written' };

@@ -48,6 +48,14 @@ describe('what retention takes', () => {
     expect(kept({ keepDays: 1 }, backup(400))).toEqual(['400: it is the last good one of web@one']);
   });
 
+  it('nor the last good one that is not fuzzy, beside a newer one that is', () => {
+    const all = [backup(1, { fuzzy: true }), backup(2, { fuzzy: true }), backup(300), backup(400)];
+    expect(taken({ keepDays: 1 }, ...all)).toEqual(['2', '400']);
+    expect(kept({ keepDays: 1 }, ...all)[1]).toContain(
+      '300: it is the last good one of web@one that',
+    );
+  });
+
   it('a corrupt or missing one is neither good nor counted: it pushes no good one out', () => {
     const all = [
       backup(1, { state: 'corrupt' }),

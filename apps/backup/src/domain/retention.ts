@@ -8,6 +8,8 @@ export interface Candidate {
   readonly createdAt: string;
   /** `whole`: its files are there, and nothing is known against them. `missing`: its folder is gone. */
   readonly state: 'whole' | 'corrupt' | 'missing';
+  /** It is of several moments: a good one that is not stays beside it. */
+  readonly fuzzy?: boolean | undefined;
   /** Why a rollback may need it, or why that cannot be told. */
   readonly heldBecause?: string | undefined;
   /** That its upgrade went to. */
@@ -24,7 +26,7 @@ export interface Judgement<C extends Candidate> {
 const DAY_MS = 24 * 3_600 * 1_000;
 
 /**
- * A backup stays when a rollback may need it, when it is its instance's last good one, or when one of the rules keeps it. Only whole ones are
+ * A backup stays when a rollback may need it, when it is its instance's last good one, or the last good one that is not fuzzy, or when one of the rules keeps it. Only whole ones are
  * counted by the rules: a corrupt one must not push a good one out.
  * @param newestFirst of any instances
  */
@@ -33,17 +35,18 @@ export function judge<C extends Candidate>(
   rules: Retention,
   now: Date,
 ): Judgement<C>[] {
-  const seen = new Map<string, { whole: number; releases: Set<string> }>();
+  const seen = new Map<string, { whole: number; sharp: number; releases: Set<string> }>();
   const instancesWithGood = new Set(
     newestFirst.filter(({ state }) => state === 'whole').map(({ instance }) => instance),
   );
   return newestFirst.map((candidate) => {
-    const { instance, state } = candidate;
-    const before = seen.get(instance) ?? { whole: 0, releases: new Set<string>() };
+    const { instance, state, fuzzy } = candidate;
+    const before = seen.get(instance) ?? { whole: 0, sharp: 0, releases: new Set<string>() };
     seen.set(instance, before);
     const why = keptBecause(candidate, before, rules, now, instancesWithGood.has(instance));
     if (state === 'whole') {
       before.whole += 1;
+      if (fuzzy !== true) before.sharp += 1;
       if (candidate.release !== undefined) before.releases.add(candidate.release);
     }
     return why === undefined
@@ -60,8 +63,12 @@ const GOES: Readonly<Record<Candidate['state'], string>> = {
 
 /** @param before what is newer of the same instance */
 function keptBecause(
-  { createdAt, state, heldBecause, release, instance }: Candidate,
-  before: { readonly whole: number; readonly releases: ReadonlySet<string> },
+  { createdAt, state, fuzzy, heldBecause, release, instance }: Candidate,
+  before: {
+    readonly whole: number;
+    readonly sharp: number;
+    readonly releases: ReadonlySet<string>;
+  },
   { keepLast, keepDays, keepReleases }: Retention,
   now: Date,
   hasGood: boolean,
@@ -75,6 +82,8 @@ function keptBecause(
       break;
     case 'whole':
       if (before.whole === 0) return `it is the last good one of ${instance}`;
+      if (fuzzy !== true && before.sharp === 0)
+        return `it is the last good one of ${instance} that is not fuzzy`;
       if (keepLast !== undefined && before.whole < keepLast)
         return `it is one of the last ${keepLast}`;
       if (

@@ -2,7 +2,7 @@ import type { BackupVerification, ListedBackup } from '#contracts';
 
 /** What is listed of a backup, in the order of `BackupRow`. */
 export const LISTED_COLUMNS = `backup, upgrade, environment, application, instance, location, created_at, files, bytes, archive_bytes,
-  archive_sha256, consistency, manifest_digest, incomplete_since, restored_at, verify_started, verify_bytes, verify_finished,
+  archive_sha256, consistency, manifest_digest, incomplete_since, restored_at, fuzzy, verify_started, verify_bytes, verify_finished,
   verify_problem, verify_lease > now() AS verify_held`;
 
 export interface BackupRow {
@@ -21,6 +21,7 @@ export interface BackupRow {
   readonly manifest_digest: string;
   readonly incomplete_since: Date | null;
   readonly restored_at: Date | null;
+  readonly fuzzy: number | null;
   readonly verify_started: Date | null;
   readonly verify_bytes: string;
   readonly verify_finished: Date | null;
@@ -44,6 +45,7 @@ export function listedOf(row: BackupRow): ListedBackup {
     archiveBytes: Number(row.archive_bytes),
     archiveSha256: row.archive_sha256,
     consistency: row.consistency,
+    ...(row.fuzzy === null ? {} : { fuzzy: row.fuzzy }),
     ...(verification === undefined ? {} : { verification }),
     ...(row.incomplete_since === null
       ? {}

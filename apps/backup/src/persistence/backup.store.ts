@@ -15,19 +15,30 @@ const keyOf = (key: BackupKey): string[] => [
 
 @Injectable()
 export class BackupStore {
-  /** Lists a backup that is whole in the repository; again changes nothing. */
-  async save(tx: EntityManager, manifest: StoredManifest, location: string): Promise<void> {
+  /**
+   * Lists a backup that is whole in the repository; again changes nothing.
+   * @param verified it was just read back
+   */
+  async save(
+    tx: EntityManager,
+    manifest: StoredManifest,
+    location: string,
+    verified?: 'verified',
+  ): Promise<void> {
     const { source, archive } = manifest;
     await tx.query(
       `INSERT INTO backups (environment, application, backup, upgrade, step_id, instance, target, container, location,
          created_at, files, bytes, archive_bytes, archive_sha256, manifest_digest, consistency,
-         space_bytes)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) ON CONFLICT DO NOTHING`,
+         space_bytes, fuzzy,
+         verify_started, verify_finished, verify_bytes)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, CASE WHEN $19 THEN now() END, CASE WHEN $19 THEN now() END, $20) ON CONFLICT DO NOTHING`,
       [
         ...[manifest.environment, manifest.application, manifest.backup, manifest.upgrade],
         ...[manifest.stepId, manifest.instance, source.target.name, source.container, location],
         ...[manifest.createdAt, manifest.files, manifest.bytes, archive.bytes, archive.sha256],
         ...[manifest.digest, manifest.consistency, manifest.spaceBytes ?? null],
+        manifest.fuzzy?.entries ?? null,
+        ...[verified !== undefined, verified === undefined ? 0 : archive.bytes],
       ],
     );
   }

@@ -1,9 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { BackupKey } from '../repository/backup-folder.js';
+import { LISTED_COLUMNS, type BackupRow } from './backup-row.js';
 
 /** Seconds for which whoever reads a backup back holds it without a sign of life. */
 const LEASE_SECONDS = 60;
+const DAY_MS = 24 * 3_600 * 1_000;
 
 /** Who reads which backup back, how far, and what was found. */
 @Injectable()
@@ -61,6 +63,38 @@ export class VerificationStore {
       `verify_lease = NULL`,
       `verify_token = $5 AND verify_finished IS NULL`,
       [token],
+    );
+  }
+
+  /** One backup of a site is read back at a time, whoever of its replicas does it. @returns whether it is our turn */
+  async takeTurn(
+    tx: EntityManager,
+    site: string,
+    holder: string,
+    leaseMs: number,
+  ): Promise<boolean> {
+    const rows = await tx.query<unknown[]>(
+      `INSERT INTO verify_turns (site, holder, lease) VALUES ($1, $2, now() + $3 * interval '1 ms')
+       ON CONFLICT (site) DO UPDATE SET holder = $2, lease = now() + $3 * interval '1 ms'
+         WHERE verify_turns.holder = $2 OR verify_turns.lease <= now()
+       RETURNING site`,
+      [site, holder, leaseMs],
+    );
+    return rows.length === 1;
+  }
+
+  async endTurn(db: EntityManager, site: string, holder: string): Promise<void> {
+    await db.query(`DELETE FROM verify_turns WHERE site = $1 AND holder = $2`, [site, holder]);
+  }
+
+  /** Not read back for so long, and by nobody now; the one that waits for the longest time first. What was not read to its end is tried again after a day. */
+  async due(db: EntityManager, everyMs: number): Promise<BackupRow[]> {
+    const since = `coalesce(verify_finished, verify_started - greatest($1::float8 - ${DAY_MS}, 0) * interval '1 ms', created_at)`;
+    return db.query<BackupRow[]>(
+      `SELECT ${LISTED_COLUMNS} FROM backups
+       WHERE ${since} <= now() - $1 * interval '1 ms' AND (verify_lease IS NULL OR verify_lease < now())
+       ORDER BY ${since}, upgrade, backup`,
+      [everyMs],
     );
   }
 

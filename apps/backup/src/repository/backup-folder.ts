@@ -105,22 +105,16 @@ export class BackupFolder {
     const { sealed, archive } = manifest;
     if (sealed === undefined) return stored;
     const path = `${this.path}/${archive.file}`;
-    return decrypted(stored, path, this.encryption, sealed.recipients, signal);
+    return decryptedArchive(stored, this.encryption, sealed.recipients, { path, signal });
   }
 
-  /** As it lies there, compared with what was written. */
-  private readStored(
-    { archive }: StoredManifest,
+  /** The archive as it lies there, encrypted or not; its stream ends with an error, `data_corrupt`, unless it was what the manifest says. */
+  readStored(
+    { archive }: Pick<StoredManifest, 'archive'>,
     signal: AbortSignal,
     onBytes?: (bytes: number) => void,
   ): Readable {
-    return compared(
-      this.stored.read(archive.file, signal),
-      `${this.path}/${archive.file}`,
-      archive,
-      signal,
-      onBytes,
-    );
+    return comparedArchive(this.stored, this.path, archive, signal, onBytes);
   }
 
   /** What a look at names and sizes tells; contents are not read. `damaged`: the archive is gone, or not as long as it was. */
@@ -180,14 +174,18 @@ export class BackupAttempt {
     return this.attempt.write(`${file}.age`, encrypted, signal, options);
   }
 
-  /** What was written, as `BackupFolder.readArchive` gives it once it was published. */
-  readArchive({ archive }: { readonly archive: StoredArchive }, signal: AbortSignal): Readable {
-    const path = `${this.path}/${archive.file}`;
-    const stored = compared(this.attempt.read(archive.file, signal), path, archive, signal);
+  /**
+   * What was written, as `BackupFolder.readArchive` gives it once it was published.
+   * @param archive as `writeArchive` gave it
+   */
+  readArchive(archive: StoredArchive, signal: AbortSignal): Readable {
+    const stored = comparedArchive(this.attempt, this.path, archive, signal);
     const { recipients } = this.encryption;
-    return recipients === undefined
-      ? stored
-      : decrypted(stored, path, this.encryption, recipients, signal);
+    if (recipients === undefined) return stored;
+    return decryptedArchive(stored, this.encryption, recipients, {
+      path: `${this.path}/${archive.file}`,
+      signal,
+    });
   }
 
   /**
@@ -219,14 +217,15 @@ export class BackupAttempt {
   }
 }
 
-/** A file as it lies there, which ends with `data_corrupt` unless it is as it was written. @param path for messages */
-function compared(
-  file: Readable,
-  path: string,
+/** As it lies there; its stream ends with `data_corrupt` unless it is what was written. */
+function comparedArchive(
+  from: Pick<StoredFolder, 'read'>,
+  place: string,
   archive: StoredArchive,
   signal: AbortSignal,
   onBytes: (bytes: number) => void = () => undefined,
 ): Readable {
+  const path = `${place}/${archive.file}`;
   const hash = createHash('sha256');
   let bytes = 0;
   const out = new PassThrough({
@@ -246,6 +245,7 @@ function compared(
       } else done();
     },
   });
+  const file = from.read(archive.file, signal);
   file.once('error', (error) => {
     const isGone = error instanceof LiftlockError && error.code === 'data_missing';
     out.destroy(isGone ? corrupt(path, 'is not there') : error);
@@ -255,17 +255,19 @@ function compared(
   return out;
 }
 
-function decrypted(
+/** @param recipients that it is said to be encrypted to */
+function decryptedArchive(
   stored: Readable,
-  path: string,
   encryption: Encryption,
   recipients: readonly string[],
-  signal: AbortSignal,
+  { path, signal }: { readonly path: string; readonly signal: AbortSignal },
 ): Readable {
+  const fileKeyOf = (header: Uint8Array): Promise<Uint8Array> =>
+    encryption.fileKeyOf(header, path, recipients);
   const out = new PassThrough({ highWaterMark: 1024 * 1024 });
   const opened = async function* (source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
     try {
-      yield* decryptFrames(source, (header) => encryption.fileKeyOf(header, path, recipients));
+      yield* decryptFrames(source, fileKeyOf);
     } catch (error) {
       throw error instanceof NotAsEncrypted ? corrupt(path, `is changed: ${error.message}`) : error;
     }

@@ -1,4 +1,4 @@
-import { backupName, name, upgradeId } from '#contracts';
+import { backupName, backupSetId, name } from '#contracts';
 import { isUnlisted } from './take-out.js';
 
 /** A backup's name is the plan's, and plans look alike: the upgrade it was made for is part of what tells it from others. */
@@ -15,7 +15,7 @@ export function foldersOf({ environment, application, upgrade, backup }: BackupK
 }
 
 export const isName = (folder: string): boolean => name.safeParse(folder).success;
-export const isUpgrade = (folder: string): boolean => upgradeId.safeParse(folder).success;
+export const isUpgrade = (folder: string): boolean => backupSetId.safeParse(folder).success;
 export const isBackup = (folder: string): boolean =>
   backupName.safeParse(folder).success && !isUnlisted(folder);
 

@@ -36,8 +36,8 @@ export class LocalFolder implements StoredFolder {
     }
   }
 
-  read(file: string, signal: AbortSignal): Readable {
-    return readFrom(join(this.location, file), signal);
+  read(name: string, signal: AbortSignal): Readable {
+    return readFrom(join(this.location, name), signal);
   }
 
   async sizes(): Promise<ReadonlyMap<string, number> | undefined> {

@@ -5,7 +5,7 @@ import type { WrittenArchive } from './archive-writer.js';
 /** Name of what says what a backup is. Where it lies, all that it speaks of lies, too: it is what makes a backup count. */
 export const MANIFEST = 'manifest.json';
 
-/** Whether nobody is at work on an upgrade. */
+/** Whether nobody is at work on what a set of backups is made for. */
 export type AtRest = (upgrade: string) => Promise<boolean>;
 
 /** Where backups lie. A store knows names and bytes, and nothing of what they mean. */
@@ -65,7 +65,7 @@ export interface StoreAttempt {
     signal: AbortSignal,
     options?: WriteOptions,
   ): Promise<StoredArchive>;
-  /** What was written by it, as it is stored. */
+  /** What was written, as it lies in the store; as `StoredFolder.read`. */
   read(file: string, signal: AbortSignal): Readable;
   /**
    * Makes all of it count at once.

@@ -10,7 +10,6 @@ import { DriverRegistry, type Driver, type StepContext } from '#drivers/core';
 import { dockerDriver } from '#drivers/docker';
 import { systemClock, systemIds } from '#kernel';
 import { PersistenceModule, UnitOfWork, type OutboxPublisher } from '#persistence';
-import { StepsTables1700000000500 } from '#steps';
 import { newFolder, plantTree } from '../../../../test/support/data-tree.js';
 import { cleanUp, openEngine } from '../../../../test/support/engine-client.js';
 import { freshDatabase, type FreshDatabase } from '../../../../test/support/index.js';
@@ -18,23 +17,24 @@ import { serviceImage } from '../../../../test/support/service-image.js';
 import { contextOf } from '../../../../test/support/step-context.js';
 import { CatalogueService } from '../../src/catalogue.service.js';
 import { BackupStore } from '../../src/persistence/backup.store.js';
-import { BackupVerification1700000007000 } from '../../src/persistence/backup-verification.migration.js';
-import { BackupTables1700000003000 } from '../../src/persistence/backups.migration.js';
 import { VerificationStore } from '../../src/persistence/verification.store.js';
 import type { BackupKey } from '../../src/repository/backup-folder.js';
 import { FolderStore } from '../../src/repository/folder-store.js';
 import { Repository } from '../../src/repository/repository.js';
+import { MIGRATIONS } from '../../src/persistence/migrations.js';
 import { RepositoryModule } from '../../src/repository.module.js';
 import { RestoreService } from '../../src/restore.service.js';
-import { SnapshotService } from '../../src/snapshot.service.js';
+import { SnapshotService, type SnapshotInput } from '../../src/snapshot.service.js';
+import { QuietService } from '../../src/quiet.service.js';
+import { VerifySchedule } from '../../src/verify.schedule.js';
 import { VerifyService } from '../../src/verify.service.js';
 
 export { expectRefused } from './expect-refused.js';
 
-/** These services send nothing by themselves: the runtime of the steps does. */
+/** What these services send stays in the outbox, to be looked at. */
 class NoMessages implements OutboxPublisher {
   publish(): Promise<void> {
-    return Promise.reject(new Error('nothing is to be sent'));
+    return Promise.resolve();
   }
 }
 @Global()
@@ -50,6 +50,11 @@ export interface Scene {
   snapshot(changes?: Partial<StepContext>): ReturnType<SnapshotService['take']>;
   /** Of what may go on running. */
   snapshotRunning(changes?: Partial<StepContext>): ReturnType<SnapshotService['take']>;
+  /** As a step with these besides asks for it. */
+  snapshotAs(
+    more: Pick<SnapshotInput, 'consistency' | 'hooks' | 'stop'>,
+    changes?: Partial<StepContext>,
+  ): ReturnType<SnapshotService['take']>;
   restore(changes?: Partial<StepContext>): ReturnType<RestoreService['restore']>;
   /** The backup's folder. */
   readonly location: string;
@@ -63,7 +68,7 @@ export class BackupStage {
   private constructor(
     private readonly prefix: string,
     readonly docker: Docker,
-    private readonly endpoint: string,
+    readonly endpoint: string,
     readonly image: string,
     private readonly database: FreshDatabase,
     private readonly app: INestApplicationContext,
@@ -84,17 +89,16 @@ export class BackupStage {
       app: 'backup',
       url: database.url('backup'),
       entities: [],
-      migrations: [
-        StepsTables1700000000500,
-        BackupTables1700000003000,
-        BackupVerification1700000007000,
-      ],
+      migrations: MIGRATIONS,
       publisher: NoMessages,
     });
     const repository = make(root);
     const drivers = new DriverRegistry({ docker: dockerDriver });
-    // scenes' folders are there
-    const services = RepositoryModule.at(repository, drivers, undefined, [tmpdir()]);
+    const services = RepositoryModule.at(repository, drivers, {
+      // scenes' folders are there
+      folders: [tmpdir()],
+      quieting: { leaseMs: 2_000, sweepMs: 200 },
+    });
     class Root {}
     const app = await NestFactory.createApplicationContext(
       { module: Root, imports: [NoMessagesModule, persistence, services] },
@@ -131,6 +135,24 @@ export class BackupStage {
   newCatalogue(): CatalogueService {
     const { app, repository } = this;
     return new CatalogueService(app.get(UnitOfWork), app.get(BackupStore), systemClock, repository);
+  }
+
+  get quiet(): QuietService {
+    return this.app.get(QuietService);
+  }
+
+  /** Of another replica. */
+  newSchedule(everyDays: number): VerifySchedule {
+    const { app } = this;
+    return new VerifySchedule(
+      ...([app.get(UnitOfWork), this.newCatalogue(), app.get(VerificationStore)] as const),
+      this.verifying,
+      { site: 'main', everyDays, bytesPerSecond: 1024 ** 3, lookMs: 60_000 },
+    );
+  }
+
+  get databaseUrl(): string {
+    return this.database.url('backup');
   }
 
   query<T>(sql: string): Promise<T[]> {
@@ -173,6 +195,7 @@ export class BackupStage {
         this.snapshots.take(attempt(changes), { ...input, consistency: 'stopped' }),
       snapshotRunning: (changes) =>
         this.snapshots.take(attempt(changes), { ...input, consistency: 'running' }),
+      snapshotAs: (more, changes) => this.snapshots.take(attempt(changes), { ...input, ...more }),
       restore: (changes) => this.restores.restore(attempt(changes), input),
       location: this.repository.folder({
         ...{ environment: 'test', application, upgrade, backup: input.backup },

@@ -32,7 +32,7 @@ export class S3Folder implements StoredFolder {
   }
 
   read(file: string, signal: AbortSignal): Readable {
-    return readObject(this.bucket, this.prefix + file, signal);
+    return readFrom(this.bucket, this.prefix + file, signal);
   }
 
   async sizes(): Promise<ReadonlyMap<string, number> | undefined> {
@@ -100,7 +100,7 @@ class S3Attempt implements StoreAttempt {
   }
 
   read(file: string, signal: AbortSignal): Readable {
-    return readObject(this.bucket, this.prefix + file, signal);
+    return readFrom(this.bucket, this.prefix + file, signal);
   }
 
   async commit(manifest: Buffer, guard: () => Promise<void>): Promise<void> {
@@ -137,6 +137,6 @@ class S3Attempt implements StoreAttempt {
   }
 }
 
-function readObject(bucket: S3Bucket, key: string, signal: AbortSignal): Readable {
+function readFrom(bucket: S3Bucket, key: string, signal: AbortSignal): Readable {
   return Readable.from(bucket.read(key, signal), { objectMode: false });
 }

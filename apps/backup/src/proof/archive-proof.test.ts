@@ -1,0 +1,193 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { zstdCompressSync } from 'node:zlib';
+import { pack } from 'tar-stream';
+import { describe, expect, it } from 'vitest';
+import type { DataEntry } from '#drivers/core';
+import { parseManifest, sealManifest, type Manifest } from '../domain/manifest.js';
+import { BOUNDS, entriesOf, proveArchive, type Proof } from './archive-proof.js';
+
+const v1 = readFileSync(new URL('../domain/golden/manifest.v1.json', import.meta.url), 'utf8');
+const TIME = new Date(1_700_000_000_000);
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+const signal = new AbortController().signal;
+
+const file = (path: string, text: string, more: Partial<DataEntry> = {}): DataEntry => ({
+  ...{ path, type: 'file', mode: '0644', uid: 7, gid: 8, size: text.length },
+  ...{ mtime: '1700000000.000000000', sha256: sha256(text), ...more },
+});
+const TEXTS = { '/data/a': 'first', '/data/b': 'x'.repeat(70_000), '/data/c': 'third' };
+const ENTRIES: readonly DataEntry[] = [
+  { ...file('/data', ''), type: 'directory', mode: '0750', sha256: undefined },
+  ...Object.entries(TEXTS).map(([path, text]) => file(path, text)),
+  file('/data/d', TEXTS['/data/a'], { sameFileAs: '/data/a' }),
+  {
+    ...file('/data/link', ''),
+    ...{ type: 'symlink', mode: '0777', size: 1, linkTarget: 'a', sha256: undefined },
+  },
+];
+
+/** In the order that the folder had, which is not the manifest's. */
+async function archive(
+  texts: Readonly<Record<string, string>> = TEXTS,
+  mode = 0o644,
+): Promise<Buffer> {
+  const tar = pack();
+  const owner = { uid: 7, gid: 8, mtime: TIME };
+  tar.entry({ name: 'data/', type: 'directory', mode: 0o750, ...owner });
+  for (const path of ['/data/c', '/data/a', '/data/b'])
+    tar.entry({ name: path.slice(1), mode, ...owner }, texts[path] ?? '');
+  tar.entry({ name: 'data/d', type: 'link', linkname: 'data/a', mode, ...owner });
+  tar.entry({ name: 'data/link', type: 'symlink', linkname: 'a', mode: 0o777, ...owner });
+  tar.finalize();
+  return buffer(tar);
+}
+
+function manifestWith(entries: readonly DataEntry[], format = 'tar.zst'): Manifest {
+  const parsed = parseManifest(v1);
+  if ('problem' in parsed) throw new Error(parsed.problem);
+  const { digest: _digest, ...body } = parsed.manifest;
+  return sealManifest({
+    ...body,
+    archive: { ...body.archive, format },
+    entries: entries.map((entry) => ({ ...entry })),
+  });
+}
+
+const prove = (
+  bytes: Buffer,
+  entries: readonly DataEntry[] = ENTRIES,
+  bounds: Partial<typeof BOUNDS> = {},
+): Promise<Proof> =>
+  proveArchive(Readable.from([bytes]), manifestWith(entries), signal, { ...BOUNDS, ...bounds });
+
+describe('a small archive', () => {
+  it('is compared whole: every entry, every content', async () => {
+    expect(await prove(zstdCompressSync(await archive()))).toEqual({
+      ...{ entries: 6, files: 3, bytes: 70_010, whole: true },
+    });
+  });
+
+  it('of a folder itself has it as /, and what is in it below that', async () => {
+    const tar = pack();
+    const owner = { uid: 7, gid: 8, mtime: TIME };
+    tar.entry({ name: './', type: 'directory', mode: 0o750, ...owner });
+    tar.entry({ name: './.hidden', mode: 0o644, ...owner }, 'x');
+    tar.entry({ name: './..two', type: 'link', linkname: './.hidden', mode: 0o644, ...owner });
+    tar.finalize();
+    const entries = [
+      { ...file('/', ''), type: 'directory', mode: '0750', sha256: undefined },
+      file('/..two', 'x'),
+      file('/.hidden', 'x', { sameFileAs: '/..two' }),
+    ] as const;
+    expect(await prove(zstdCompressSync(await buffer(tar)), entries)).toMatchObject({
+      ...{ entries: 3, files: 1, whole: true },
+    });
+  });
+
+  it('that has another content, mode, or one more or less, is refused by name', async () => {
+    const other = zstdCompressSync(await archive({ ...TEXTS, '/data/a': 'FIRST' }));
+    await expect(prove(other)).rejects.toThrow(/\/data\/a has sha256/);
+    await expect(prove(zstdCompressSync(await archive(TEXTS, 0o600)))).rejects.toThrow(
+      /\/data\/c has mode 0600 and not 0644/,
+    );
+    const bytes = zstdCompressSync(await archive());
+    await expect(prove(bytes, ENTRIES.slice(0, -1))).rejects.toThrow(
+      /\/data\/link should not be there/,
+    );
+    await expect(prove(bytes, [...ENTRIES, file('/data/z', 'z')])).rejects.toThrow(
+      /1 of 7 entries are not in it/,
+    );
+    const parted = ENTRIES.map(({ sameFileAs: _sameFileAs, ...entry }) => entry);
+    await expect(prove(bytes, parted)).rejects.toThrow(/\/data\/d is another name of \/data\/a/);
+    const joined = ENTRIES.map((entry) =>
+      entry.path === '/data/c' ? { ...entry, sameFileAs: '/data/a' } : entry,
+    );
+    await expect(prove(bytes, joined)).rejects.toThrow(/is a file of its own/);
+  });
+
+  it('that is cut off, has a damaged header, or is none at all is refused', async () => {
+    const tar = await archive();
+    const cuts = [tar.subarray(0, 700), tar.subarray(0, 512 * 4), Buffer.alloc(0)];
+    for (const cut of cuts)
+      await expect(prove(zstdCompressSync(cut))).rejects.toMatchObject({ code: 'data_corrupt' });
+    const flipped = Buffer.from(tar);
+    flipped[3] = (flipped[3] ?? 0) ^ 1;
+    await expect(prove(zstdCompressSync(flipped))).rejects.toThrow(/wrong checksum/);
+    await expect(prove(tar)).rejects.toThrow(/cannot be unpacked/);
+    const packed = zstdCompressSync(tar);
+    await expect(prove(packed.subarray(0, packed.length / 2))).rejects.toMatchObject({
+      code: 'data_corrupt',
+    });
+  });
+});
+
+describe('a large archive', () => {
+  it('is compared up to the bounds, and says that it was not all', async () => {
+    const bytes = zstdCompressSync(await archive());
+    expect(await prove(bytes, ENTRIES, { files: 1 })).toMatchObject({ files: 1, whole: false });
+    expect(await prove(bytes, ENTRIES, { bytes: 100 })).toEqual({
+      ...{ entries: 6, files: 2, bytes: 10, whole: false },
+    });
+    expect(await prove(bytes, ENTRIES, { unpacked: 512 })).toMatchObject({
+      ...{ files: 0, whole: false },
+    });
+  });
+
+  it('is read to its end all the same: what is wrong with its hash is seen', async () => {
+    const bytes = zstdCompressSync(await archive());
+    const failing = Readable.from(
+      (async function* () {
+        yield bytes;
+        throw new Error('has another hash');
+      })(),
+    );
+    await expect(
+      proveArchive(failing, manifestWith(ENTRIES), signal, { ...BOUNDS, files: 1 }),
+    ).rejects.toThrow(/has another hash/);
+  });
+
+  it('of another format is hashed only', async () => {
+    const manifest = manifestWith(ENTRIES, 'json');
+    expect(await proveArchive(Readable.from([Buffer.from('{}')]), manifest, signal)).toMatchObject({
+      whole: false,
+    });
+  });
+});
+
+describe('what an archive holds', () => {
+  it('is listed as the manifest lists it, in its order', async () => {
+    const found = await entriesOf(Readable.from([zstdCompressSync(await archive())]), signal);
+    const wanted = ENTRIES.map((entry) =>
+      Object.fromEntries(Object.entries(entry).filter(([, value]) => value !== undefined)),
+    );
+    expect(found).toEqual(wanted);
+  });
+
+  it('is read with its holes, as GNU tar writes them', async () => {
+    // tar --create --format=posix --sparse of a file of 12 bytes, a hole of 1 MiB, and 3 bytes
+    const map = Buffer.alloc(512);
+    map.write('2\n0\n12\n1048588\n3\n');
+    const stored = Buffer.concat([map, Buffer.from('beforehole!!end')]);
+    const tar = pack();
+    tar.entry(
+      {
+        name: 'data/GNUSparseFile.7/holes',
+        mode: 0o644,
+        mtime: TIME,
+        pax: {
+          ...{ 'GNU.sparse.major': '1', 'GNU.sparse.minor': '0' },
+          ...{ 'GNU.sparse.name': 'data/holes', 'GNU.sparse.realsize': '1048591' },
+        },
+      },
+      stored,
+    );
+    tar.finalize();
+    const bytes = zstdCompressSync(await buffer(tar));
+    const [entry] = await entriesOf(Readable.from([bytes]), signal);
+    const content = `beforehole!!${'\0'.repeat(1024 * 1024)}end`;
+    expect(entry).toMatchObject({ path: '/data/holes', size: 1_048_591, sha256: sha256(content) });
+  });
+});
