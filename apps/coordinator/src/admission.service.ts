@@ -5,7 +5,7 @@ import type { SagaMessage } from '#saga';
 import { openingOf, type FreezesNow } from './domain/plan-opening.js';
 import type { UpgradeRecord } from './domain/upgrade-view.js';
 import { insistOnFreezes } from './freeze-aware.work.js';
-import { LockStore } from './persistence/lock.store.js';
+import { holderText, LockStore } from './persistence/lock.store.js';
 import { TimerStore } from './persistence/timer.store.js';
 import { PromotionService, refusalOf } from './promotion.service.js';
 
@@ -76,7 +76,7 @@ export class AdmissionService {
       type: 'admission-refused',
       error: {
         code: 'lock_held',
-        message: `${held.instance} is held by upgrade ${held.upgrade}: wait until it has ended, or cancel it`,
+        message: `${held.instance} is held by ${holderText(held.upgrade)}: wait until it has ended, or cancel it`,
         retryable: false,
         details: { instance: held.instance, upgrade: held.upgrade },
       },

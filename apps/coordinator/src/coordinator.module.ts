@@ -10,10 +10,14 @@ import { FreezeAwareWork } from './freeze-aware.work.js';
 import { FreezeReader } from './freeze.reader.js';
 import { ActOnUpgradeHandler } from './handlers/act-on-upgrade.handler.js';
 import { CreateUpgradeHandler } from './handlers/create-upgrade.handler.js';
+import { UpgradeNews } from './upgrade.news.js';
+import { BackupFoundDamagedHandler } from './handlers/backup-found-damaged.handler.js';
 import { DeadLetterKeptHandler } from './handlers/dead-letter-kept.handler.js';
 import { EndsOfUpgradesHandler } from './handlers/ends-of-upgrades.handler.js';
 import { EstimatePlanHandler } from './handlers/estimate-plan.handler.js';
 import { GetUpgradeHandler } from './handlers/get-upgrade.handler.js';
+import { HoldInstancesHandler } from './handlers/hold-instances.handler.js';
+import { LetGoInstancesHandler } from './handlers/let-go-instances.handler.js';
 import { HeldImagesHandler } from './handlers/held-images.handler.js';
 import { ListEventsHandler } from './handlers/list-events.handler.js';
 import { ListUpgradesHandler } from './handlers/list-upgrades.handler.js';
@@ -88,6 +92,7 @@ export class CoordinatorModule {
         SagaService,
         UpgradePlaces,
         UpgradeService,
+        UpgradeNews,
         DeadLetterNews,
         Resender,
         Sweeper,
@@ -98,6 +103,7 @@ export class CoordinatorModule {
           'step-started': StepStartedHandler,
           'step-finished': StepFinishedHandler,
           'dead-letter-kept': DeadLetterKeptHandler,
+          'backup-found-damaged': BackupFoundDamagedHandler,
         }),
         ...queryHandlers<'coordinator'>({
           'create-upgrade': CreateUpgradeHandler,
@@ -108,6 +114,8 @@ export class CoordinatorModule {
           'act-on-upgrade': ActOnUpgradeHandler,
           'held-images': HeldImagesHandler,
           'ends-of-upgrades': EndsOfUpgradesHandler,
+          'hold-instances': HoldInstancesHandler,
+          'let-go-instances': LetGoInstancesHandler,
         }),
       ],
     };

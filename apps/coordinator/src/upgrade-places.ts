@@ -5,7 +5,7 @@ import type { QueryData } from '#contracts';
 import { newSaga } from '#saga';
 import type { UpgradeRecord } from './domain/upgrade-view.js';
 import { IdempotencyStore } from './persistence/idempotency.store.js';
-import { LockStore } from './persistence/lock.store.js';
+import { holderText, LockStore } from './persistence/lock.store.js';
 import { IDS } from './tokens.js';
 
 /** Whether and where a new upgrade may be. */
@@ -52,7 +52,7 @@ export class UpgradePlaces {
     if (holder === undefined) return;
     throw new LiftlockError(
       'lock_held',
-      `${application} in ${environment} is held by upgrade ${holder}: wait until it has ended, or cancel it`,
+      `${application} in ${environment} is held by ${holderText(holder)}: wait until it has ended, or cancel it`,
       { details: { upgrade: holder } },
     );
   }

@@ -10,7 +10,12 @@ export interface HeldLock {
 /** The upgrade that is to hold something. */
 type LockedFor = Pick<UpgradeRecord, 'id' | 'environment' | 'application'>;
 
-/** Which upgrade holds which instance, and which application while it holds any of it. Rows, not sessions: they outlive every process, and go with the upgrade's end. */
+/** What holds a lock, for a sentence. */
+export function holderText(id: string): string {
+  return id.startsWith('bak_') ? `a backup (${id})` : `upgrade ${id}`;
+}
+
+/** Which upgrade, or backup that a person asked for, holds which instance, and which application while it holds any of it. Rows, not sessions: they outlive every process, and go with the upgrade's end. */
 @Injectable()
 export class LockStore {
   /**
@@ -80,15 +85,14 @@ export class LockStore {
     return rows[0]?.n ?? 0;
   }
 
-  /** The upgrade that holds any instance of an application. */
+  /** What holds any instance of an application. */
   async holderOf(
     tx: EntityManager,
     environment: string,
     application: string,
   ): Promise<string | undefined> {
     const rows = await tx.query<Array<{ id: string }>>(
-      `SELECT u.id FROM locks l JOIN upgrades u ON u.id = l.upgrade
-       WHERE u.environment = $1 AND u.application = $2 ORDER BY u.id LIMIT 1`,
+      `SELECT upgrade AS id FROM locks WHERE environment = $1 AND instance = $2`,
       [environment, application],
     );
     return rows[0]?.id;
