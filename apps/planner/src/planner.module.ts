@@ -11,6 +11,7 @@ import { EnvironmentFreezesHandler } from './handlers/environment-freezes.handle
 import { EnvironmentWebhooksHandler } from './handlers/environment-webhooks.handler.js';
 import { GetDocumentHandler } from './handlers/get-document.handler.js';
 import { GetPlanHandler } from './handlers/get-plan.handler.js';
+import { InstancesWithDataHandler } from './handlers/instances-with-data.handler.js';
 import { ListDocumentsHandler } from './handlers/list-documents.handler.js';
 import { PreviewPlanHandler } from './handlers/preview-plan.handler.js';
 import { PutDocumentHandler } from './handlers/put-document.handler.js';
@@ -73,6 +74,7 @@ export class PlannerModule {
           'environment-webhooks': EnvironmentWebhooksHandler,
           'environment-freezes': EnvironmentFreezesHandler,
           'used-images': UsedImagesHandler,
+          'instances-with-data': InstancesWithDataHandler,
         }),
       ],
     };

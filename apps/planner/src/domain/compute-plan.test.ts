@@ -132,6 +132,30 @@ describe('computePlan', () => {
     expect(plan.warnings.join()).toContain('the data of web@host-b is snapshot while it runs');
   });
 
+  it('with consistency paused snapshots before the stop, says so, and gives the application its commands', () => {
+    const command = (...words: string[]) =>
+      ({ type: 'command', command: words, env: {}, exitCode: 0 }) as const;
+    const hooks = {
+      before: command('freeze', '${LIFTLOCK_TO_VERSION}'),
+      after: command('thaw'),
+      timeoutSeconds: 60,
+    };
+    const paused = given.web({ data: { paths: ['/data'], consistency: 'paused', hooks } });
+    const plan = planOf(
+      given.input({ application: given.stored(given.application([paused, given.db()])) }),
+    );
+    const [snapshot, stop] = stepsOf(plan, 'h1/w2/web@host-b');
+    expect([snapshot?.action, stop?.action]).toEqual(['data.snapshot', 'instance.stop']);
+    expect(snapshot?.title).toBe(
+      'Snapshot of the data of web@host-b, paused meanwhile; before it freeze 2.0; behind it thaw',
+    );
+    expect(snapshot?.input).toMatchObject({
+      consistency: 'paused',
+      hooks: { before: { command: ['freeze', '2.0'] }, after: { command: ['thaw'] } },
+    });
+    expect(plan.warnings.join()).toContain('stands still (docker pause)');
+  });
+
   it('gives what ends a container, or waits until it has ended, the time that its document says', () => {
     const slow = given.web({ stopTimeoutSeconds: 600 });
     const plan = planOf(

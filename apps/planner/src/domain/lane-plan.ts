@@ -2,9 +2,10 @@ import { assertNever } from '#kernel';
 import type { ActionName, Check, CompensationStep, Lane, Plan, Step, WayBack } from '#contracts';
 import { checksOf, describeCheck, whileBaking } from './checks-of-version.js';
 import { planFiles, type PlannedFiles } from './ephemeral-files.js';
-import { LaneHooks, type AddStep } from './lane-hooks.js';
+import { LaneHooks, withVersions, type AddStep } from './lane-hooks.js';
 import type { Instance } from './instances.js';
 import type { LaneSubject } from './lane-subject.js';
+import { quietText } from './quiet-text.js';
 import { strategyOf } from './strategy.js';
 import { imageKeyOf, seenKeyOf, type ImageKey } from './wanted-image.js';
 import {
@@ -154,9 +155,12 @@ export class LanePlanner {
     const id = this.forwardId(name);
     switch (name) {
       case 'snapshot': {
-        const { consistency = 'stopped' } = component.data ?? {};
-        const title = `Snapshot of the data of ${instance.id}`;
-        return this.step(id, 'data.snapshot', title, { ...this.data(), consistency });
+        const { consistency = 'stopped', hooks } = component.data ?? {};
+        const told = hooks === undefined ? undefined : withVersions(hooks, this.subject);
+        const title = `Snapshot of the data of ${instance.id}${quietText(consistency, told)}`;
+        const input = { ...this.data(), consistency };
+        if (told === undefined) return this.step(id, 'data.snapshot', title, input);
+        return this.step(id, 'data.snapshot', title, { ...input, hooks: told });
       }
       case 'stop':
         return this.step(
@@ -423,14 +427,14 @@ export class LanePlanner {
   }
 }
 
-/** Snapshot between stop and start, or, where the documents say `running`, before the stop; what rolls is not stopped. */
+/** Snapshot between stop and start, or, where the documents say that it need not be stopped, before the stop; what rolls is not stopped. */
 function orderOf(instance: Instance): readonly Forward[] {
   const { data } = instance.component;
   const stop: readonly Forward[] = strategyOf(instance) === 'rolling' ? [] : ['stop'];
   if (data === undefined) return [...stop, 'replace'];
-  return data.consistency === 'running'
-    ? ['snapshot', ...stop, 'replace']
-    : [...stop, 'snapshot', 'replace'];
+  return (data.consistency ?? 'stopped') === 'stopped'
+    ? [...stop, 'snapshot', 'replace']
+    : ['snapshot', ...stop, 'replace'];
 }
 
 function forwardStepOf(lane: string, instance: Instance, name: Forward): string {

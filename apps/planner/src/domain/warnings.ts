@@ -1,3 +1,4 @@
+import { assertNever } from '#kernel';
 import { declaredChecks } from './checks-of-version.js';
 import { digestIn } from './image-digest.js';
 import { writtenBesides } from './shared-data.js';
@@ -25,11 +26,7 @@ export class Warnings {
     const { component, id, wanted } = instance;
     // what is so of a later hop, too, was said of the first
     const isFirst = before === undefined;
-    if (isFirst && component.data?.consistency === 'running') {
-      this.said.add(
-        `the data of ${id} is snapshot while it runs: what it writes between the snapshot and its stop is lost on the way back`,
-      );
-    }
+    if (isFirst) this.addQuiet(id, component);
     const isWorkload = instance.target.driver === 'kubernetes';
     if (
       !isWorkload &&
@@ -49,6 +46,27 @@ export class Warnings {
     if (isFirst) for (const warning of container.warnings) this.said.add(`${id}: ${warning}`);
     for (const warning of composeWarnings({ instance, container, image })) this.said.add(warning);
     if (isFirst) for (const warning of hookWarnings(instance)) this.said.add(warning);
+  }
+
+  private addQuiet(id: string, { data }: ComponentSpec): void {
+    const lost = 'what it writes between the snapshot and its stop is lost on the way back';
+    const consistency = data?.consistency ?? 'stopped';
+    switch (consistency) {
+      case 'running':
+        this.said.add(
+          `the data of ${id} is snapshot while it runs: ${lost}; files that change meanwhile need not fit together`,
+        );
+        return;
+      case 'paused':
+        this.said.add(
+          `the data of ${id} is snapshot while it stands still (docker pause): ${lost}`,
+        );
+        return;
+      case 'stopped':
+        return;
+      default:
+        assertNever(consistency);
+    }
   }
 
   private addBesides({ instance, container }: Leg['subject']): void {
