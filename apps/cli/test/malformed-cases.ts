@@ -166,6 +166,7 @@ export const BREAKS: ReadonlyArray<readonly [kind: string, pointer: string, valu
   ['Application', `${c0}/data/paths`, ['data']],
   ['Application', `${c0}/data/consistency`, 'frozen'],
   ['Application', `${c0}/data/consistent`, true],
+  ['Application', `${c0}/data/hooks`, { before: { type: 'command', command: ['freeze'] } }],
   ['Application', `${c0}/stopTimeoutSeconds`, -5],
   ['Application', `${c0}/stopTimeoutSeconds`, 'soon'],
   ['Application', `${c0}/image`, 'db:1.0'],

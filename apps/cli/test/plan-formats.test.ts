@@ -5,6 +5,7 @@ import { digestOf } from '#kernel';
 import { ACTIONS, plan as planSchema, type ActionName, type Plan, type Step } from '#contracts';
 import { NO_COLOURS } from '../src/show/colours.js';
 import { PLAN_FORMATS, showPlan } from '../src/show/plan-formats.js';
+import { commandsOf } from '../src/show/step-commands.js';
 
 const target = {
   name: 'host-a',
@@ -216,6 +217,20 @@ describe('a plan, shown', () => {
   it('as a picture holds no markup of its own', () => {
     expect(shown('svg')).toMatch(/^<svg [^]*<\/svg>\n$/);
     expect(shown('markdown')).toContain('instance.stop of \\<web\\>');
+  });
+
+  it('as a runbook pauses and freezes around a snapshot, and lets go on whatever became of it', () => {
+    const work = (...command: string[]) => ({ type: 'command', command });
+    const commands = commandsOf(
+      step('h1/w1/web@host-a/1', 'data.snapshot', {
+        ...data,
+        consistency: 'paused',
+        hooks: { before: work('freeze'), after: work('thaw') },
+      }),
+    ).map((line) => /exec .*(freeze|thaw)|(?:un)?pause|run/.exec(line)?.slice(0, 2));
+    expect(commands.map((found) => found?.[1] ?? found?.[0])).toEqual([
+      ...['freeze', 'pause', 'run', 'unpause', 'thaw'],
+    ]);
   });
 
   it('as a runbook goes back in the order of the compensation, and every command is one for a shell', () => {

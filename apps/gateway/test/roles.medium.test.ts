@@ -57,6 +57,9 @@ const MAY: Readonly<Record<string, readonly Role[]>> = {
   resolve: ['operator', 'admin'],
   previewPlan: ['requester', 'operator', 'admin'],
   observe: ['operator', 'admin'],
+  createBackup: ['operator', 'admin'],
+  // to a folder an admin only: the body says so, and is read after this
+  restoreBackup: ['operator', 'admin'],
   verifyBackup: ['operator', 'admin'],
   deleteBackup: ['operator', 'admin'],
   deleteMirrored: ['operator', 'admin'],
@@ -108,6 +111,22 @@ describe('every route, with every role', () => {
       }
     },
   );
+
+  it('a backup goes to a folder of the service’s machine for an admin only', async () => {
+    const path = pathOf('/v1/backups/:upgrade/:backup/restore');
+    const ask = async (role: Role, to: object) =>
+      supertest(gateway.url)
+        .post(path)
+        .set(bearer(await gateway.token(role)))
+        .send({ to });
+    const refused = await ask('operator', { folder: '/srv/out' });
+    expect([refused.status, refused.text]).toEqual([
+      403,
+      expect.stringContaining('needs admin') as string,
+    ]);
+    expect((await ask('admin', { folder: '/srv/out' })).status).not.toBe(403);
+    expect((await ask('operator', { instance: 'web@one' })).status).not.toBe(403);
+  });
 
   it('health is open; metrics and whatever else there may be are not', async () => {
     const agent = supertest(gateway.url);

@@ -36,6 +36,7 @@ export function listing(items: readonly ListedBackup[], now: Date): string {
       'SIZE',
       'AGE',
       'STATE',
+      'VERIFIED',
       'LOCATION',
     ],
     ...items.map((one) => [
@@ -47,6 +48,7 @@ export function listing(items: readonly ListedBackup[], now: Date): string {
       bytes(one.bytes),
       age(one.createdAt, now),
       stateText(one),
+      one.verification?.finishedAt === undefined ? '-' : age(one.verification.finishedAt, now),
       one.location,
     ]),
   ]);

@@ -58,7 +58,8 @@ export function described(view: BackupView): string {
         .join(', '),
     ],
     ['image', image && [image.reference, image.id, ...image.digests].join(', ')],
-    ['consistency', quiescedText(view.consistency, quiesced?.ran)],
+    ['consistency', quiescedText(view.consistency, quiesced)],
+    ['fuzzy', fuzzyText(view)],
     ['manifest', manifest && `version ${manifest.version}, ${manifest.digest}`],
   ];
   return lines
@@ -73,6 +74,21 @@ function countsText(counts: Readonly<Record<string, number>> | undefined): strin
   return others.length === 0 ? '' : `; ${others.map(([type, n]) => `${type} ${n}`).join(', ')}`;
 }
 
-function quiescedText(how: string, ran: readonly string[] | undefined): string {
-  return ran === undefined || ran.length === 0 ? how : `${how}; on the data ran ${ran.join(', ')}`;
+function quiescedText(
+  how: string,
+  quiesced: NonNullable<BackupView['manifest']>['quiesced'],
+): string {
+  const { ran = [], hooks = {} } = quiesced ?? {};
+  return [
+    how,
+    ...(ran.length === 0 ? [] : [`on the data ran ${ran.join(', ')}`]),
+    ...(hooks.before === undefined ? [] : [`before it ${hooks.before}`]),
+    ...(hooks.after === undefined ? [] : [`behind it ${hooks.after}`]),
+  ].join('; ');
+}
+
+function fuzzyText({ fuzzy, manifest }: BackupView): string | undefined {
+  if (fuzzy === undefined) return undefined;
+  const some = manifest?.fuzzy?.some ?? [];
+  return `${fuzzy} files and folders changed while they were read${some.length === 0 ? '' : `: ${some.join(', ')}`}`;
 }

@@ -2,7 +2,13 @@ import type { ListedBackup } from '#contracts';
 import { assertNever } from '#kernel';
 
 /** What is known of a backup, in a word or two. */
-export function stateText({ present, incompleteSince, verification }: ListedBackup): string {
+export function stateText(backup: ListedBackup): string {
+  const state = wordsFor(backup);
+  // read back well, and all the same of several moments
+  return backup.fuzzy === undefined ? state : `${state}, fuzzy`;
+}
+
+function wordsFor({ present, incompleteSince, verification }: ListedBackup): string {
   if (present === false) return 'missing';
   if (incompleteSince !== undefined) return 'half restored';
   if (verification === undefined) return 'not verified';

@@ -17,6 +17,8 @@ const eventData = z.object({
   lane: z.string().optional().catch(undefined),
   wave: z.string().optional().catch(undefined),
   message: z.string().optional().catch(undefined),
+  location: z.string().optional().catch(undefined),
+  problem: z.string().optional().catch(undefined),
   reason: z.string().optional().catch(undefined),
   actor: z.string().optional().catch(undefined),
   decision: z.string().optional().catch(undefined),

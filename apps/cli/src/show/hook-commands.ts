@@ -1,5 +1,5 @@
 import { assertNever } from '#kernel';
-import { ACTIONS, type ActionInput, type EditWork, type Step } from '#contracts';
+import { ACTIONS, type ActionInput, type CommandWork, type EditWork, type Step } from '#contracts';
 import { inShell } from './in-shell.js';
 import { quote } from './shell-quote.js';
 
@@ -18,10 +18,7 @@ export function hookCommands(docker: string, step: Step, action: HookAction): st
   switch (action) {
     case 'hook.command': {
       const { container, work } = input(action);
-      const user = work.user === undefined ? '' : `-u ${quote(work.user)} `;
-      return [
-        `${docker} exec ${user}${variables(work.env)}${quote(container)} ${work.command.map(quote).join(' ')}   # must exit with ${work.exitCode}`,
-      ];
+      return [commandInContainer(docker, container, work)];
     }
     case 'hook.http': {
       const { method, url, headers, body, status } = input(action).work;
@@ -62,6 +59,11 @@ export function hookCommands(docker: string, step: Step, action: HookAction): st
     default:
       return assertNever(action, 'hook');
   }
+}
+
+export function commandInContainer(docker: string, container: string, work: CommandWork): string {
+  const user = work.user === undefined ? '' : `-u ${quote(work.user)} `;
+  return `${docker} exec ${user}${variables(work.env)}${quote(container)} ${work.command.map(quote).join(' ')}   # must exit with ${work.exitCode}`;
 }
 
 /** `cat` back into the file keeps its mode and owner. Several lines that follow one another are a person's to find. */

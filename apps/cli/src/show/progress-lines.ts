@@ -66,6 +66,10 @@ export class ProgressLines {
         return one(this.warning(data.message ?? 'warning'));
       case 'lane-taken-back':
         return one(this.note(`${data.instance ?? data.lane ?? ''} is back on ${data.to ?? '?'}`));
+      case 'backup-damaged':
+        return one(
+          this.warning(`the backup ${data.location ?? ''} is damaged: ${data.problem ?? ''}`),
+        );
       case 'message-dead-lettered':
         return this.deadLetter(data);
       default:

@@ -1,6 +1,6 @@
 import { assertNever } from '#kernel';
 import { ALL_OF_IT, ALL_OF_IT_BACK, inRoot, workloadDataCommands } from './data-commands.js';
-import { hookCommands } from './hook-commands.js';
+import { commandInContainer, hookCommands } from './hook-commands.js';
 import { networkCheck } from './network-check.js';
 import { objectCommands } from './object-commands.js';
 import { quote } from './shell-quote.js';
@@ -12,6 +12,7 @@ import {
   type ActionInput,
   type ActionName,
   type Check,
+  type CommandWork,
   type Step,
 } from '#contracts';
 
@@ -120,9 +121,19 @@ function engineCommands(step: Step, action: ActionName): string[] {
       ];
     }
     case 'data.snapshot': {
-      const { container, paths, backup } = input(action);
+      const { container, paths, backup, consistency, hooks } = input(action);
+      const pause = consistency === 'paused';
+      const command = (work: CommandWork | undefined): string[] =>
+        work === undefined ? [] : [commandInContainer(docker, container, work)];
       return [
+        ...command(hooks?.before),
+        ...(pause ? [`${docker} pause ${quote(container)}`] : []),
         `${docker} run --rm --volumes-from ${quote(container)} -v "$BACKUPS":/backups "$HELPER" tar -C / ${ALL_OF_IT} -cpf /backups/${backup}.tar ${paths.map(inRoot).join(' ')}`,
+        // whatever became of it
+        ...(pause
+          ? [`${docker} unpause ${quote(container)}   # also when the command before failed`]
+          : []),
+        ...command(hooks?.after),
       ];
     }
     case 'data.restore': {

@@ -19,6 +19,14 @@ export type WorkloadAction =
   | 'hook.job'
   | 'hook.remove-jobs';
 
+/** What a person types to run a command of a hook in a workload's container. */
+export function commandInWorkload({ target }: Step, container: string, work: CommandWork): string {
+  const place = workloadOf(container);
+  const env = Object.entries(work.env).map(([name, value]) => inShell(`${name}=${value}`));
+  const words = [...(env.length === 0 ? [] : ['env', ...env]), ...work.command.map(quote)];
+  return `${kubectlAt(target, place.namespace)} exec ${resourceOf(place)}${ofContainer(place)} -- ${words.join(' ')}   # must exit with ${work.exitCode}`;
+}
+
 /** What a person types to do a step by hand, with `kubectl` and `jq`. Records are those that Liftlock writes. */
 export function workloadCommands(step: Step, action: WorkloadAction): string[] {
   const input = <A extends WorkloadAction>(name: A): ActionInput<A> =>
@@ -70,12 +78,7 @@ export function workloadCommands(step: Step, action: WorkloadAction): string[] {
     }
     case 'hook.command': {
       const { container, work } = input(action);
-      const { place, kubectl, resource } = at(container);
-      const env = Object.entries(work.env).map(([name, value]) => inShell(`${name}=${value}`));
-      const words = [...(env.length === 0 ? [] : ['env', ...env]), ...work.command.map(quote)];
-      return [
-        `${kubectl} exec ${resource}${ofContainer(place)} -- ${words.join(' ')}   # must exit with ${work.exitCode}`,
-      ];
+      return [commandInWorkload(step, container, work)];
     }
     case 'hook.job': {
       const { container } = input(action);

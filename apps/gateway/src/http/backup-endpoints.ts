@@ -4,16 +4,21 @@ import {
   backupPage,
   backupView,
   listedBackup,
+  backupRun,
+  backupRunId,
+  backupSetId,
+  createBackupRequest,
+  idempotencyKey,
   name,
   prunablePage,
-  upgradeId,
+  restoreBackupRequest,
 } from '#contracts';
 import { EVERYBODY, limit, type EndpointContract } from './endpoint-contract.js';
 
 /** A backup lies at one site only: that is where it is asked for. */
 const site = name.default('main');
 const one = {
-  params: z.object({ upgrade: upgradeId, backup: backupName }),
+  params: z.object({ upgrade: backupSetId, backup: backupName }),
   query: z.strictObject({ site }),
 };
 /** A rule of retention, as the contract's `retention` has it. */
@@ -29,7 +34,7 @@ export const backupEndpoints = {
     query: z.strictObject({
       environment: name.optional(),
       application: name.optional(),
-      upgrade: upgradeId.optional(),
+      upgrade: backupSetId.optional(),
       site,
       limit,
     }),
@@ -63,6 +68,45 @@ export const backupEndpoints = {
     ...one,
     status: 200,
     reply: backupView,
+  },
+  createBackup: {
+    method: 'POST',
+    path: '/v1/backups',
+    summary:
+      'Begin to back up a component, outside of an upgrade; what is stopped or paused for it goes on as soon as it was read',
+    tag: 'backups',
+    roles: ['operator'],
+    query: z.strictObject({ site }),
+    headers: z.object({ 'idempotency-key': idempotencyKey.optional() }),
+    body: createBackupRequest,
+    status: 202,
+    reply: backupRun,
+    also: { 200: 'The Idempotency-Key is known: what it began' },
+  },
+  restoreBackup: {
+    method: 'POST',
+    path: '/v1/backups/:upgrade/:backup/restore',
+    summary:
+      'Begin to restore a backup onto its instance, while nothing runs on the data; an admin also to an empty folder of the backup service’s machine',
+    tag: 'backups',
+    roles: ['operator'],
+    ...one,
+    headers: z.object({ 'idempotency-key': idempotencyKey.optional() }),
+    body: restoreBackupRequest,
+    status: 202,
+    reply: backupRun,
+    also: { 200: 'The Idempotency-Key is known: what it began' },
+  },
+  getBackupRun: {
+    method: 'GET',
+    path: '/v1/backup-runs/:id',
+    summary: 'How far a backup or a restore is that was asked for outside of an upgrade',
+    tag: 'backups',
+    roles: EVERYBODY,
+    params: z.object({ id: backupRunId }),
+    query: z.strictObject({ site }),
+    status: 200,
+    reply: backupRun,
   },
   verifyBackup: {
     method: 'POST',

@@ -1,0 +1,190 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type Docker from 'dockerode';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { backupPage, backupRun, type BackupRun, type ListedBackup } from '#contracts';
+import { waitFor } from '#kernel';
+import { ApiClient } from '../support/api-client.js';
+import { Cli } from '../support/cli.js';
+import { damage, newFolder, treeDigest } from '../support/data-tree.js';
+import { startDocker } from '../support/docker.js';
+import { openEngine } from '../support/engine-client.js';
+import { freshFleet, type FreshFleet } from '../support/fleet.js';
+import { LoneService } from '../support/lone-service.js';
+
+const folder = newFolder();
+let fleet: FreshFleet;
+let api: ApiClient;
+let cli: Cli;
+let docker: Docker;
+let host: string;
+const services: LoneService[] = [];
+
+beforeAll(async () => {
+  [{ host }, { docker }] = await Promise.all([startDocker(), openEngine()]);
+  fleet = await freshFleet({ env: { LIFTLOCK_DRIVERS: 'docker', LIFTLOCK_LEASE_MS: '10000' } });
+  api = new ApiClient(fleet.fleet.url, fleet.fleet.token, 120_000);
+  cli = Cli.of(fleet.fleet.url, fleet.fleet.token);
+});
+afterAll(async () => {
+  for (const service of services) await service.remove();
+  await fleet?.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function newService(): Promise<LoneService> {
+  const one = await LoneService.start(api, { docker, host }, folder, 'unless-stopped');
+  services.push(one);
+  return one;
+}
+const backupsOf = async ({ name }: LoneService): Promise<ListedBackup[]> => {
+  const { stdout } = await cli.run(['backups', 'list', '--application', name, '-o', 'json']);
+  return backupPage.shape.items.parse(JSON.parse(stdout));
+};
+const isRunning = async (service: LoneService): Promise<boolean> =>
+  (await service.inspect()).State.Running;
+
+it('create stops, reads, starts again, and restore brings it back: to a folder, and onto the instance', async () => {
+  const service = await newService();
+  const digest = service.digest();
+  const started = (await service.inspect()).State.StartedAt;
+  const made = await cli.run(['backups', 'create', `${service.name}/${service.name}/web/host`]);
+  expect(made.code, made.stderr).toBe(0);
+  expect(made.stdout).toMatch(/web@host is backed up: \d+ files/);
+  const now = await service.inspect();
+  expect(now.State.Running).toBe(true);
+  expect(now.State.StartedAt).not.toBe(started);
+  expect(now.HostConfig.RestartPolicy?.Name).toBe('unless-stopped');
+  const [backup] = await backupsOf(service);
+  expect(backup).toMatchObject({
+    ...{ instance: 'web@host', consistency: 'stopped', present: true },
+    verification: { state: 'whole' },
+  });
+  const { upgrade = '' } = backup ?? {};
+  expect(upgrade).toMatch(/^bak_/);
+
+  const into = join(folder, `${service.name}-out`);
+  const out = await cli.run(['backups', 'restore', upgrade, 'web@host', '--to', into]);
+  expect(out.code, out.stderr).toBe(0);
+  expect(treeDigest(join(into, 'data'))).toBe(digest);
+  const again = await cli.run(['backups', 'restore', upgrade, 'web@host', '--to', into]);
+  expect(again.code).not.toBe(0);
+  expect(again.stderr).toMatch(/is not empty \(data\)/);
+
+  const onto = ['backups', 'restore', upgrade, 'web@host', '--to', 'web@host'];
+  const refused = await cli.run(onto);
+  expect(refused.code).toBe(1);
+  expect(refused.stdout).toContain(`is mounted by what runs: ${service.name}; stop it first`);
+  const container = docker.getContainer(service.name);
+  await container.stop({ t: 1 });
+  damage(service.data);
+  const back = await cli.run(onto);
+  expect(back.code, back.stdout + back.stderr).toBe(0);
+  expect(service.digest()).toBe(digest);
+  const pruned = await cli.run([
+    ...['backups', 'prune', '--application', service.name, '--keep-last', '1', '--delete'],
+  ]);
+  expect(pruned.code, pruned.stderr).toBe(0);
+  expect(await backupsOf(service)).toHaveLength(1);
+});
+
+it('the same key begins it once; no upgrade begins meanwhile, and none is begun beside one', async () => {
+  const service = await newService();
+  writeFileSync(join(service.data, 'large'), randomBytes(256 * 1024 * 1024));
+  const body = { environment: service.name, application: service.name, component: 'web' };
+  const key = { 'idempotency-key': randomUUID() };
+  const begin = (headers: Record<string, string>): ReturnType<ApiClient['request']> =>
+    api.request('POST', '/v1/backups', body, headers);
+  const first = await begin(key);
+  expect(first.status).toBe(202);
+  const run = backupRun.parse(first.body);
+  const second = await begin(key);
+  expect(second.status).toBe(200);
+  expect(backupRun.parse(second.body).id).toBe(run.id);
+  const other = await begin({});
+  expect(other.status).toBe(409);
+  expect(JSON.stringify(other.body)).toContain(run.id);
+  await expect(service.upgrade('2.0')).rejects.toThrow(/a backup \(bak_/);
+  expect((await untilEnded(run.id)).state).toBe('succeeded');
+  const id = await service.upgrade('2.0', { bakeSeconds: 600 });
+  await api.until(id, 'baking', 300_000);
+  expect((await begin({})).status).toBe(409);
+});
+
+it('a snapshot that pauses and freezes goes into the upgrade and back, and create leaves the service running', async () => {
+  const service = await newService();
+  const digest = service.digest();
+  const tell = (word: string): object => ({
+    ...{ type: 'command', command: ['sh', '-c', `echo ${word} >> /told/hooks`] },
+  });
+  await api.put('applications', {
+    ...{ apiVersion: 'liftlock.dev/v1', kind: 'Application', metadata: { name: service.name } },
+    spec: {
+      components: [
+        {
+          ...{ name: 'web', targets: ['host'], container: service.name },
+          data: {
+            ...{ paths: ['/data'], consistency: 'paused' },
+            hooks: { before: tell('frozen'), after: tell('thawed') },
+          },
+        },
+      ],
+    },
+  });
+  const before = await service.inspect();
+  const made = await cli.run(['backups', 'create', `${service.name}/${service.name}/web`]);
+  expect(made.code, made.stdout + made.stderr).toBe(0);
+  const now = await service.inspect();
+  expect([now.State.StartedAt, now.State.Paused]).toEqual([before.State.StartedAt, false]);
+  const told = join(service.data, '..', 'told', 'hooks');
+  expect(readFileSync(told, 'utf8')).toBe('frozen\nthawed\n');
+
+  const id = await service.upgrade('3.0');
+  const view = await api.untilEnded(id);
+  expect(view.state, view.message).toBe('rolled_back');
+  expect(readFileSync(told, 'utf8')).toBe('frozen\nthawed\nfrozen\nthawed\n');
+  expect(service.digest()).toBe(digest);
+  expect(service.violations()).toBe('');
+  const shown = await cli.run(['backups', 'show', id, 'h1-web@host']);
+  expect(shown.stdout).toMatch(
+    /consistency +paused; on the data ran .*; before it sh -c echo frozen/,
+  );
+});
+
+it('a backup service that is killed leaves nothing stopped and nothing held', async () => {
+  const service = await newService();
+  writeFileSync(join(service.data, 'large'), randomBytes(256 * 1024 * 1024));
+  const before = await service.inspect();
+  const body = { environment: service.name, application: service.name, component: 'web' };
+  const { id } = backupRun.parse((await api.request('POST', '/v1/backups', body)).body);
+  await waitFor(async () => !(await isRunning(service)), {
+    what: 'the service is stopped',
+    deadlineMs: 60_000,
+    everyMs: 5,
+  });
+  const backups = fleet.fleet.service('backup');
+  await backups.kill9();
+  await backups.restart();
+  const ended = await untilEnded(id);
+  expect(ended.state).toBe('failed');
+  expect(ended.items[0]?.problem).toContain('ended before this was done');
+  const now = await service.inspect();
+  expect(now.State.Running).toBe(true);
+  expect(now.Id).toBe(before.Id);
+  expect(now.HostConfig.RestartPolicy?.Name).toBe('unless-stopped');
+  expect(await backupsOf(service)).toEqual([]);
+  const again = await cli.run(['backups', 'create', `${service.name}/${service.name}/web`]);
+  expect(again.code, again.stdout + again.stderr).toBe(0);
+  expect(await backupsOf(service)).toHaveLength(1);
+});
+
+async function untilEnded(id: string): Promise<BackupRun> {
+  return waitFor(
+    async () => {
+      const run = backupRun.parse((await api.insist('GET', `/v1/backup-runs/${id}`)).body);
+      return run.state === 'running' ? undefined : run;
+    },
+    { what: `${id} has ended`, deadlineMs: 60_000 },
+  );
+}
