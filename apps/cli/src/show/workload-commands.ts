@@ -4,6 +4,7 @@ import {
   parseRecord,
   type ActionInput,
   type Check,
+  type CommandWork,
   type Step,
   type WorkloadPlace,
 } from '#contracts';
