@@ -75,7 +75,9 @@ export class LocalFolder implements StoredFolder {
     const prefix = `${basename(this.location)}.`;
     for (const left of await readdir(parent)) {
       if (left.startsWith(prefix) && /^\d+\.partial$/.test(left.slice(prefix.length))) {
-        await rm(join(parent, left), { recursive: true, force: true });
+        // an attempt that stood still all the while can then not publish what is half removed
+        const out = await takeOut(join(parent, left), this.location);
+        if (out !== undefined) await rm(out, { recursive: true, force: true });
       }
     }
   }
