@@ -167,6 +167,10 @@ describe('A, Intel SecL', () => {
                   ...one,
                   container: 'cms',
                   files: [{ path: '/etc/cms/once', content: 'x' }],
+                  data: {
+                    ...{ paths: ['/data'], consistency: 'paused' },
+                    hooks: { before: { type: 'command', command: ['sync'] } },
+                  },
                   hooks: {
                     before: [
                       {

@@ -1,8 +1,7 @@
 import { assertNever } from '#kernel';
-import { ACTIONS, type CommandWork, type Step, type WorkloadPlace } from '#contracts';
+import { ACTIONS, type Step, type WorkloadPlace } from '#contracts';
 import { kubectlAt, resourceOf, workloadOf } from './kubectl.js';
 import { quote } from './shell-quote.js';
-import { commandInWorkload } from './workload-commands.js';
 
 /** With times, owners, modes, attributes and access lists as they are: a restore that loses some is none. */
 export const ALL_OF_IT =
@@ -21,19 +20,12 @@ export function workloadDataCommands(
 ): string[] {
   switch (action) {
     case 'data.snapshot': {
-      const { container, paths, folder, backup, hooks } = ACTIONS[action].input.parse(step.input);
+      const { container, paths, folder, backup } = ACTIONS[action].input.parse(step.input);
       const file = `"$BACKUPS"/${backup}.tar`;
-      const command = (work: CommandWork | undefined): string[] =>
-        work === undefined ? [] : [commandInWorkload(step, container, work)];
       const pack = (root: string, to: string): string =>
         `tar -C ${root} ${ALL_OF_IT} -cpf ${to} ${paths.map(inRoot).join(' ')}`;
-      return [
-        ...command(hooks?.before),
-        ...(folder === undefined
-          ? inPod(step, container, (exec) => [`${exec} -- ${pack('/', '-')} > ${file}`])
-          : [`# where ${folder} is mounted`, pack(quote(folder), file)]),
-        ...command(hooks?.after),
-      ];
+      if (folder !== undefined) return [`# where ${folder} is mounted`, pack(quote(folder), file)];
+      return inPod(step, container, (exec) => [`${exec} -- ${pack('/', '-')} > ${file}`]);
     }
     case 'data.restore': {
       const { container, paths, folder, backup } = ACTIONS[action].input.parse(step.input);

@@ -4,7 +4,6 @@ import {
   parseRecord,
   type ActionInput,
   type Check,
-  type CommandWork,
   type Step,
   type WorkloadPlace,
 } from '#contracts';
@@ -19,14 +18,6 @@ export type WorkloadAction =
   | 'hook.command'
   | 'hook.job'
   | 'hook.remove-jobs';
-
-/** What a person types to run a command of a hook in a workload's container. */
-export function commandInWorkload({ target }: Step, container: string, work: CommandWork): string {
-  const place = workloadOf(container);
-  const env = Object.entries(work.env).map(([name, value]) => inShell(`${name}=${value}`));
-  const words = [...(env.length === 0 ? [] : ['env', ...env]), ...work.command.map(quote)];
-  return `${kubectlAt(target, place.namespace)} exec ${resourceOf(place)}${ofContainer(place)} -- ${words.join(' ')}   # must exit with ${work.exitCode}`;
-}
 
 /** What a person types to do a step by hand, with `kubectl` and `jq`. Records are those that Liftlock writes. */
 export function workloadCommands(step: Step, action: WorkloadAction): string[] {
@@ -79,7 +70,12 @@ export function workloadCommands(step: Step, action: WorkloadAction): string[] {
     }
     case 'hook.command': {
       const { container, work } = input(action);
-      return [commandInWorkload(step, container, work)];
+      const { place, kubectl, resource } = at(container);
+      const env = Object.entries(work.env).map(([name, value]) => inShell(`${name}=${value}`));
+      const words = [...(env.length === 0 ? [] : ['env', ...env]), ...work.command.map(quote)];
+      return [
+        `${kubectl} exec ${resource}${ofContainer(place)} -- ${words.join(' ')}   # must exit with ${work.exitCode}`,
+      ];
     }
     case 'hook.job': {
       const { container } = input(action);

@@ -69,6 +69,12 @@ function unfitFields(
         ...when(files.length > 0, 'files', () => {
           return `${of} has files, which cannot be put into pods of ${name}: let a hook set a Secret (type: secret) that its template mounts`;
         }),
+        ...when(data?.consistency === 'paused', 'data', () => {
+          return `${of} runs on ${name}, which is a Kubernetes cluster: pods cannot be paused; let data.consistency be stopped, or running`;
+        }),
+        ...when(data?.hooks !== undefined, 'data', () => {
+          return `${of} runs on ${name}, which is a Kubernetes cluster: a snapshot there comes with no commands; make them hooks of the component (type: command)`;
+        }),
       ];
     case 'docker':
       return [
