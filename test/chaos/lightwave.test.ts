@@ -2,14 +2,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { APPS, type App, type HistoryEvent } from '#contracts';
 import { EmbeddedFleet } from '#fleet';
 import { waitFor } from '#kernel';
 import { ApiClient } from '../support/api-client.js';
-import { followUpgrade } from '../support/follow-upgrade.js';
 import { LightwaveHosts, NODES } from '../support/lightwave-hosts.js';
 import { expectNothingLeft } from '../support/lightwave-left-behind.js';
 import { IMAGE, Lightwave, type NodeState } from '../support/lightwave.js';
+import { atEachStep, expectOnce, killAll } from './dispatched-steps.js';
 
 const PASSWORD = `Admin!23-${Math.random().toString(36).slice(2)}`;
 /** An upgrade that something happens to at each step takes its time. */
@@ -40,59 +39,15 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-interface DispatchedStep {
-  readonly id: string;
-  readonly direction: string;
-}
-
-function dispatched({ type, data }: HistoryEvent): DispatchedStep | undefined {
-  if (type !== 'step-dispatched') return undefined;
-  return { id: String(data['step']), direction: String(data['direction']) };
-}
-
-/** Does something at each step of an upgrade, the first time that it is dispatched. */
-async function atEachStep(
-  upgrade: string,
-  act: (step: DispatchedStep) => Promise<void>,
-): Promise<DispatchedStep[]> {
-  const met: DispatchedStep[] = [];
-  for await (const event of followUpgrade(api, upgrade, DEADLINE_MS)) {
-    const step = dispatched(event);
-    if (step === undefined || met.some(({ id }) => id === step.id)) continue;
-    met.push(step);
-    await act(step);
-  }
-  return met;
-}
-
 const states = (pair: Lightwave): Promise<NodeState[]> =>
   Promise.all(NODES.map((node) => pair.state(node)));
-
-/** Every step that succeeded did so once; a bracket's steps may come again. */
-function expectOnce(history: readonly HistoryEvent[]): void {
-  const succeeded = history
-    .filter(
-      ({ type, data }) => type === 'step-succeeded' && !/\/files\//.test(String(data['step'])),
-    )
-    .map(({ data }) => data['step']);
-  expect(succeeded).toEqual([...new Set(succeeded)]);
-  expect(history.map(({ sequence }) => sequence)).toEqual(history.map((_, index) => index + 1));
-}
-
-async function killAndRestart(app: App): Promise<void> {
-  const service = fleet.service(app);
-  await service.kill9();
-  await service.restart();
-}
 
 describe('example D on a real engine', () => {
   it('kill -9 of every service at each step, there, half way back and to the end: nothing lost, nothing twice', async () => {
     const pair = await Lightwave.start(api, hosts, { password: PASSWORD, failOn: 2 });
     const before = await pair.state(2);
     const { id } = await pair.upgrade();
-    const met = await atEachStep(id, async () => {
-      await Promise.all(APPS.map(killAndRestart));
-    });
+    const met = await atEachStep(api, id, DEADLINE_MS, () => killAll(fleet));
     const view = await api.untilEnded(id, DEADLINE_MS);
     expect(view.state, view.message).toBe('partially_succeeded');
     await expectNothingLeft(pair);
@@ -110,7 +65,7 @@ describe('example D on a real engine', () => {
     const pair = await Lightwave.start(api, hosts, { password: PASSWORD });
     const { id } = await pair.upgrade();
     let paused = 0;
-    await atEachStep(id, async ({ direction }) => {
+    await atEachStep(api, id, DEADLINE_MS, async ({ direction }) => {
       if (direction !== 'forward') return;
       // a step that was the last one of its state may have ended in between
       if ((await api.act(id, 'pause')).status >= 300) return;
@@ -137,7 +92,7 @@ describe('example D on a real engine', () => {
       const { id } = await pair.upgrade();
       let at: string | undefined;
       let status = 0;
-      await atEachStep(id, async (step) => {
+      await atEachStep(api, id, DEADLINE_MS, async (step) => {
         if (at !== undefined || cancelled.has(step.id) || step.direction === 'finalize') return;
         at = step.id;
         ({ status } = await api.act(id, 'cancel', { reason: `at ${at}` }));
