@@ -99,7 +99,11 @@ export function releaseSuffix(version: string): string {
 }
 
 /** The stored one with one more target, so that nothing of it is lost when it is applied. */
-function environmentOf({ environment, stored, target }: Adoption): AdoptedDocuments['environment'] {
+export function environmentOf({
+  environment,
+  stored,
+  target,
+}: Pick<Adoption, 'environment' | 'stored' | 'target'>): AdoptedDocuments['environment'] {
   const { name, driver, site, ...reached } = target;
   const wanted = { name, driver, ...(site === 'main' ? {} : { site }), ...reached };
   if (stored === undefined) {
@@ -115,11 +119,12 @@ function environmentOf({ environment, stored, target }: Adoption): AdoptedDocume
   return { ...stored, spec: { ...stored.spec, targets: [...targets, wanted] } };
 }
 
-/** The tag; of an image without one the beginning of its ID. */
-function versionOf({ imageReference = '', imageId = '' }: Observed): string {
+/** The tag; of an image without one the beginning of its ID, or of its digest. */
+export function versionOf({ imageReference = '', imageId = '' }: Observed): string {
   const tag = /:([\w][\w.-]{0,127})$/.exec(imageReference.replace(/@.*$/, ''))?.[1];
   if (tag !== undefined && !/^[0-9a-f]{64}$/.test(tag)) return tag;
-  return imageId.replace(/^sha256:/, '').slice(0, 12) || 'adopted';
+  const digest = /@sha256:([0-9a-f]{12})/.exec(imageReference)?.[1];
+  return imageId.replace(/^sha256:/, '').slice(0, 12) || (digest ?? 'adopted');
 }
 
 /** Its own health check, and its published ports; where it has neither, that it runs. */

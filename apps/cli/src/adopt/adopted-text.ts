@@ -52,7 +52,7 @@ function nextRelease(
   };
   return [
     '',
-    'The next version: write its image, and load or pull it on the target (or give `archive`, or a digest). Then:',
+    'The next version: write its image. A Docker host loads or pulls it before (or give `archive`, or a digest), nodes of a cluster pull it. Then:',
     '  liftlock apply -f THIS_FILE',
     `  liftlock upgrade ${environment} ${application} ${document.metadata.name}`,
     '---',
