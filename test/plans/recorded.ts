@@ -130,7 +130,11 @@ export function recorded(
     );
     const images = question.images.map(
       ({ reference }, at) =>
-        one.images[at] ?? { reference, present: false as const, repoDigests: [] },
+        [one.images[at], ...one.images].find((known) => known?.reference === reference) ?? {
+          reference,
+          present: false as const,
+          repoDigests: [],
+        },
     );
     return { ...one, containers, images };
   });

@@ -11,6 +11,7 @@ import {
 } from '#contracts';
 import { UnitOfWork } from '#persistence';
 import { attemptPlan, type Planned, type PlanningInput } from './domain/compute-plan.js';
+import { chainQuestions, chainsSeen } from './domain/cluster-chains.js';
 import { driftOf } from './domain/plan-drift.js';
 import { extentOf, type UpgradeExtent } from './domain/instances.js';
 import { imageKey, observeQuestions } from './domain/observe-questions.js';
@@ -29,6 +30,8 @@ import { CLOCK } from './tokens.js';
 
 /** How long planning for one upgrade is tried again while an executor does not answer, before it is refused. */
 const PATIENCE_MS = 120_000;
+
+type Asked = Pick<UpgradeRequest, 'environment' | 'application'> & Partial<UpgradeRequest>;
 
 /** Documents and what runs, made into plans. */
 @Injectable()
@@ -86,10 +89,11 @@ export class PlanningService {
 
   /** @throws LiftlockError naming what is missing, or cannot be observed. */
   async paths(names: { environment: string; application: string }): Promise<UpgradePaths> {
-    const documents = await this.work.run((tx) => this.read(tx, names));
+    const subject = `${names.application} in ${names.environment}`;
+    const documents = await this.documentsOf(subject, names);
     const extent = extentOfAll(names, documents);
     const observations = await this.observer.observe(
-      `${names.application} in ${names.environment}`,
+      subject,
       names.environment,
       observeQuestions(extent),
     );
@@ -97,8 +101,8 @@ export class PlanningService {
   }
 
   private async compute(request: UpgradeRequest): Promise<WrittenPlan> {
-    const documents = await this.work.run((tx) => this.read(tx, request));
     const subject = `${request.application} in ${request.environment} to ${request.release}`;
+    const documents = await this.documentsOf(subject, request);
     const problems = new Problems();
     const extent = extentOf(request, documents, problems);
     if (extent === undefined) throw problems.toError(subject);
@@ -156,10 +160,20 @@ export class PlanningService {
     );
   }
 
-  private async read(
-    tx: EntityManager,
-    request: Pick<UpgradeRequest, 'environment' | 'application'> & Partial<UpgradeRequest>,
-  ): Promise<PlanningDocuments> {
+  /** Those that are stored, and the chains that are in clusters, as they are there now. */
+  private async documentsOf(subject: string, request: Asked): Promise<PlanningDocuments> {
+    const stored = await this.work.run((tx) => this.read(tx, request));
+    const problems = new Problems();
+    const questions = chainQuestions(stored, problems);
+    if (problems.any) throw problems.toError(subject);
+    if (questions.length === 0) return stored;
+    const observations = await this.observer.observe(subject, request.environment, questions);
+    const chains = chainsSeen(stored, observations, problems);
+    if (problems.any) throw problems.toError(subject);
+    return { ...stored, chains: [...stored.chains, ...chains] };
+  }
+
+  private async read(tx: EntityManager, request: Asked): Promise<PlanningDocuments> {
     const application = await this.documents.application(tx, request.application);
     return {
       environment: await this.documents.environment(tx, request.environment),
@@ -169,7 +183,10 @@ export class PlanningService {
           ? undefined
           : await this.documents.release(tx, request.release),
       releases: await this.documents.releasesOf(tx, request.application),
-      chains: await this.documents.chains(tx, application?.document.spec.chains ?? []),
+      chains: await this.documents.chains(
+        tx,
+        (application?.document.spec.chains ?? []).filter((chain) => typeof chain === 'string'),
+      ),
     };
   }
 

@@ -2,6 +2,7 @@ import { assertNever } from '#kernel';
 import {
   ACTIONS,
   parseRecord,
+  parseService,
   type ActionInput,
   type Check,
   type Step,
@@ -10,6 +11,7 @@ import {
 import { inShell } from './in-shell.js';
 import { kubectlAt, resourceOf, workloadOf } from './kubectl.js';
 import { networkCheck } from './network-check.js';
+import { serviceCommands } from './service-commands.js';
 import { quote } from './shell-quote.js';
 
 /** Actions at a workload of a cluster. */
@@ -27,6 +29,9 @@ export function workloadCommands(step: Step, action: WorkloadAction): string[] {
     const place = workloadOf(container);
     return { place, kubectl: kubectlAt(step.target, place.namespace), resource: resourceOf(place) };
   };
+  const { container: named } = step.input;
+  const service = typeof named === 'string' ? parseService(named) : undefined;
+  if (service !== undefined) return serviceCommands(step, action, service);
   switch (action) {
     case 'instance.assert-unchanged': {
       const { container, containerId, imageReference = '' } = input(action);

@@ -31,6 +31,8 @@ export interface Walking {
 export class ChainGraph implements Walking {
   readonly nodes = new Map<string, ChainNode>();
   private readonly edges = new Map<string, string[]>();
+  /** By `from to`: the first ServiceTemplateChain that has the edge. */
+  private readonly templateChains = new Map<string, string>();
   path: 'every' | 'shortest' = 'every';
   readonly stops: string[] = [];
 
@@ -47,6 +49,11 @@ export class ChainGraph implements Walking {
 
   successors(key: string): readonly string[] {
     return this.edges.get(key) ?? [];
+  }
+
+  /** The ServiceTemplateChain that lets one follow the other, where there is one: k0rdent wants it named. */
+  templateChainOf(from: string, to: string): string | undefined {
+    return this.templateChains.get(`${from} ${to}`);
   }
 
   /** Every edge as `from → to`, in the order of the documents. */
@@ -78,8 +85,13 @@ export class ChainGraph implements Walking {
       case 'ServiceTemplateChain':
         for (const { name, version, availableUpgrades } of document.spec.supportedTemplates ?? []) {
           const from = this.ofTemplate(name, version);
-          for (const to of availableUpgrades ?? [])
-            this.link(from, this.ofTemplate(to.name, to.version));
+          for (const one of availableUpgrades ?? []) {
+            const to = this.ofTemplate(one.name, one.version);
+            this.link(from, to);
+            const edge = `${from} ${to}`;
+            if (!this.templateChains.has(edge))
+              this.templateChains.set(edge, document.metadata.name);
+          }
         }
         return;
       default:

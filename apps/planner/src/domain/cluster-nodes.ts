@@ -1,4 +1,5 @@
 import type { UpgradeExtent } from './instances.js';
+import { isService } from './services.js';
 import { pointerOf, type Problems } from './problems.js';
 import type { Survey } from './survey.js';
 
@@ -15,7 +16,8 @@ export function refuseFewNodes(
   const needed = spec.minNodes ?? LEAST_NODES;
   const clusters = new Set(
     found.subjects
-      .filter(({ instance }) => instance.target.driver === 'kubernetes')
+      // pods of what k0rdent deploys are in other clusters
+      .filter(({ instance }) => instance.target.driver === 'kubernetes' && !isService(instance))
       .map(({ instance }) => instance.target.name),
   );
   for (const name of clusters) {

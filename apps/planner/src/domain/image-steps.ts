@@ -1,4 +1,4 @@
-import type { PrepareStep } from '#contracts';
+import { templateIn, type PrepareStep } from '#contracts';
 import type { Leg } from './lane-subject.js';
 import type { MirroredImages } from './mirrored-images.js';
 import type { StepMaker } from './step-maker.js';
@@ -15,7 +15,9 @@ export function imageSteps(
 ): PrepareStep[] {
   const steps: PrepareStep[] = [];
   const counts = new Map<string, number>();
-  for (const [first, ...others] of Map.groupBy(images, keyOf).values()) {
+  // a template is no image, and those that it deploys are brought to other clusters
+  const pulled = images.filter(({ image }) => templateIn(image.identity.reference) === undefined);
+  for (const [first, ...others] of Map.groupBy(pulled, keyOf).values()) {
     if (first === undefined) continue;
     const { instance, image } = first;
     const { target } = instance;

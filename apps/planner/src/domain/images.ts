@@ -1,5 +1,6 @@
-import type { ReleaseDocument } from '#contracts';
+import { templateIn, type ReleaseDocument } from '#contracts';
 import type { Instance } from './instances.js';
+import { isService } from './services.js';
 import type { MirroredImages } from './mirrored-images.js';
 import type { ReleaseComponent, Stored } from './planning-documents.js';
 import { withDigest } from './expand-release.js';
@@ -27,8 +28,34 @@ export function wantedImage(
   problems: Problems,
   warn: (warning: string) => void,
 ): WantedImage | undefined {
+  if (isService(instance)) return wantedTemplate(instance, seen.target, problems);
   const found = foundImage(instance, seen, problems, warn);
   return instance.target.driver === 'kubernetes' && found !== undefined ? byDigest(found) : found;
+}
+
+/** What k0rdent has under that name, where its service is. */
+function wantedTemplate(
+  { wanted, target, releasePointer }: Instance,
+  seen: SeenTarget,
+  problems: Problems,
+): WantedImage | undefined {
+  const { image: reference, env, command } = wanted;
+  if (Object.keys(env).length > 0 || command !== undefined)
+    problems.add(
+      'unplannable',
+      releasePointer,
+      `${reference} is deployed by k0rdent, which takes neither env nor command: say such things in its template, or in the service’s values`,
+    );
+  const found = seen.image(wanted);
+  if (found?.present === true) return { identity: { reference, id: found.id } };
+  const why =
+    templateIn(reference) === undefined
+      ? `${reference} is no template: k0rdent deploys what \`image: ServiceTemplate/NAME\` names`
+      : `${reference} is not on ${target.name}` +
+        (found?.problem === undefined ? '' : ` (${found.problem})`) +
+        ': apply it there, and wait until k0rdent says that it is valid';
+  problems.add('image_missing', `${releasePointer}${pointerOf('image')}`, why);
+  return undefined;
 }
 
 /** Nodes pull by digest, and tell what pods run by it: an ID, which engines have, is of no use there. */

@@ -4,8 +4,12 @@ import {
   type EnvironmentDocument,
   type ReleaseDocument,
   type StepTarget,
+  parseService,
   parseWorkload,
   recordText,
+  servicePlace,
+  serviceRecordText,
+  serviceText,
   workloadText,
   type UpgradeRequest,
 } from '#contracts';
@@ -21,6 +25,7 @@ import type {
 } from './planning-documents.js';
 import { refuseUnfit, refuseUnfitHooks } from './platform-refusals.js';
 import { pointerOf, pointerToken, Problems } from './problems.js';
+import { isService } from './services.js';
 
 export interface PlannedTarget {
   readonly target: StepTarget;
@@ -105,6 +110,8 @@ function graphOf(
   problems: Problems,
 ): ChainGraph | undefined {
   spec.chains?.forEach((name, index) => {
+    // what is in a cluster was looked for there
+    if (typeof name !== 'string') return;
     const pointer = pointerOf('applications', metadata.name, 'spec', 'chains', index);
     const found = chains.filter(({ document }) => document.metadata.name === name);
     if (found.length === 0)
@@ -159,6 +166,8 @@ export function instanceNamed(
 export function keptNameOf(container: string, hopNumber: number): string {
   const workload = parseWorkload(container);
   if (workload !== undefined) return recordText(workload, hopNumber);
+  const service = parseService(container);
+  if (service !== undefined) return serviceRecordText(service, hopNumber);
   return `${container}-liftlock-old${hopNumber === 1 ? '' : `-${hopNumber}`}`;
 }
 
@@ -266,10 +275,12 @@ function instancesOf(
 
 /** What steps and observations name an instance by. */
 export function containerOf(
-  { name, container, workload }: ComponentSpec,
+  { name, container, workload, service }: ComponentSpec,
   { driver }: StepTarget,
 ): string {
-  // one without a workload is refused
+  if (driver === 'kubernetes' && service !== undefined)
+    return serviceText(servicePlace(service, name));
+  // one without either is refused
   if (driver !== 'kubernetes' || workload === undefined) return container ?? name;
   return workloadText({
     namespace: workload.namespace,
@@ -281,6 +292,9 @@ export function containerOf(
 
 /** What a person calls it. */
 export function placeText({ container }: Pick<Instance, 'container'>): string {
+  const service = parseService(container);
+  if (service !== undefined)
+    return `service ${service.releaseNamespace}/${service.name} of ${service.holder} ${service.namespace}/${service.object}`;
   const workload = parseWorkload(container);
   return workload === undefined
     ? `container ${container}`
@@ -312,11 +326,11 @@ function refuseDoubles(instances: readonly Instance[], problems: Problems): void
     problems.add(
       'unplannable',
       instance.pointer,
-      parseWorkload(instance.container) === undefined
-        ? `${other.id} and ${instance.id} are the same container ${instance.container} at ${instance.target.endpoint}: ` +
-            'give each component a container of its own, and name each engine by one target only'
-        : `${other.id} and ${instance.id} are the same ${placeText(instance)} at ${instance.target.endpoint}: ` +
-            'give each component a workload of its own, and name each cluster by one target only',
+      instance.target.driver === 'kubernetes'
+        ? `${other.id} and ${instance.id} are the same ${placeText(instance)} at ${instance.target.endpoint}: ` +
+            `give each component a ${isService(instance) ? 'service' : 'workload'} of its own, and name each cluster by one target only`
+        : `${other.id} and ${instance.id} are the same container ${instance.container} at ${instance.target.endpoint}: ` +
+            'give each component a container of its own, and name each engine by one target only',
     );
   }
 }

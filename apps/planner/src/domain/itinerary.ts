@@ -8,6 +8,7 @@ import { MOST_HOPS } from './observe-questions.js';
 import type { ReleaseComponent, Stored } from './planning-documents.js';
 import type { ReleaseDocument } from '#contracts';
 import { pointerOf, type Problems } from './problems.js';
+import { chainsOf, isService, refusalOf } from './services.js';
 import { refuseTaken, type Survey } from './survey.js';
 
 /** One edge of the chains, and who takes it. */
@@ -53,7 +54,8 @@ export function itineraryOf(extent: UpgradeExtent, seen: Survey, problems: Probl
       way.slice(0, -1).forEach((one) => releases.set(one.document.metadata.name, one));
     const hopsOfWay = known.get(way) ?? new Map<number, Legs>();
     known.set(way, hopsOfWay);
-    eachLeg(subject, way, seen, problems, (leg, index) => {
+    const { graph } = extent;
+    eachLeg(subject, way, graph, seen, problems, (leg, index) => {
       const hop = hopsOfWay.get(index) ?? hopOf(leg, way.length - 1 - index);
       hopsOfWay.set(index, hop);
       hop.legs.push(leg);
@@ -99,7 +101,7 @@ class WaysOfRelease {
 
   /** The releases from the one that runs to the last, both included. */
   from(
-    { instance, from, fromRelease }: LaneSubject,
+    { instance, container, from, fromRelease }: LaneSubject,
     problems: Problems,
   ): Array<Stored<ReleaseDocument>> | undefined {
     const { release, application } = this.extent;
@@ -111,7 +113,7 @@ class WaysOfRelease {
       problems.add(
         'unplannable',
         pointer,
-        `${instance.id} can't be upgraded from ${from} to ${release.document.spec.version}: ${why}`,
+        `${refusalOf(instance, container, from, release.document.spec.version)}: ${why}`,
       );
     };
     if (fromRelease === undefined)
@@ -146,6 +148,7 @@ class WaysOfRelease {
 function eachLeg(
   subject: LaneSubject,
   way: ReadonlyArray<Stored<ReleaseDocument>>,
+  graph: ChainGraph,
   seen: Survey,
   problems: Problems,
   take: (leg: Leg, index: number) => void,
@@ -192,6 +195,7 @@ function eachLeg(
       from,
       to: version,
       oldVersion,
+      ...(isService(instance) ? { chains: chainsOf(graph, way[station - 1], release) } : {}),
       before: lastLeg,
       fits: sizes.fits(instance, image),
     };

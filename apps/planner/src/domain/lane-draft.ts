@@ -38,13 +38,14 @@ export class LaneDraft {
 
   private get subject(): LaneSubject {
     const { before, jobImages } = this;
-    const { subject, instance, image, from, to, oldVersion } = this.leg;
+    const { subject, instance, image, from, to, oldVersion, chains } = this.leg;
     const own = {
       instance,
       image,
       from: componentVersion(oldVersion, from),
       to: componentVersion(instance.wanted, to),
       oldVersion,
+      chains,
       fromRelease: subject.fromRelease,
       jobImages,
       manifests: subject.manifests,

@@ -4,6 +4,7 @@ import { checksOf, describeCheck, whileBaking } from './checks-of-version.js';
 import { planFiles, type PlannedFiles } from './ephemeral-files.js';
 import { LaneHooks, withVersions, type AddStep } from './lane-hooks.js';
 import type { Instance } from './instances.js';
+import { isService } from './services.js';
 import type { LaneSubject } from './lane-subject.js';
 import { quietText } from './quiet-text.js';
 import { strategyOf } from './strategy.js';
@@ -150,7 +151,7 @@ export class LanePlanner {
   }
 
   private forwardStep(name: Forward): Step {
-    const { instance, image } = this.subject;
+    const { instance, image, chains = {} } = this.subject;
     const { component, wanted } = instance;
     const id = this.forwardId(name);
     switch (name) {
@@ -185,6 +186,7 @@ export class LanePlanner {
             image: image.identity,
             keptName: instance.keptName,
             ...this.rolling,
+            ...(chains.forward === undefined ? {} : { chain: chains.forward }),
             env: wanted.env,
             ...(wanted.command === undefined ? {} : { command: wanted.command }),
           },
@@ -269,11 +271,15 @@ export class LanePlanner {
    * @returns the steps by which it is back
    */
   private planUp(add: AddStep, touched: readonly string[], after: readonly string[]): string[] {
-    const { container, earlier, instance } = this.subject;
+    const { container, earlier, instance, chains } = this.subject;
     const { component, id: of } = instance;
     const rolls = this.rollsBack;
-    const rolling = rolls ? this.rolling : {};
-    const start = this.isWorkload || container.running;
+    const rolling = {
+      ...(rolls ? this.rolling : {}),
+      ...(chains?.back === undefined ? {} : { chain: chains.back }),
+    };
+    const isOfK0rdent = isService(instance);
+    const start = (this.isWorkload && !isOfK0rdent) || container.running;
     const restoreOld = (id: string): Step =>
       this.step(
         id,
@@ -285,15 +291,15 @@ export class LanePlanner {
       );
     const before = [...after];
     // where an earlier hop is taken back too, this hop's old one is not started, but has its name again: that hop's is made way for. A workload is
-    // one object in all hops, and that hop's record leads back from wherever it is
+    // one object in all hops, and that hop's record leads back from wherever it is; k0rdent goes back as it came, hop by hop
     const named: string[] = [];
-    if (earlier !== undefined && !this.isWorkload) {
+    if (earlier !== undefined && (!this.isWorkload || isOfK0rdent)) {
       const putBack = (id: string): Step =>
         this.step(
           id,
           'instance.restore-old',
           rolls ? `Put the old ${of} back` : `Put the old ${of} back, stopped`,
-          { ...this.kept, start: rolls, ...rolling },
+          { ...this.kept, start: isOfK0rdent ? start : rolls, ...rolling },
         );
       named.push(add('put-back', putBack, touched, [...before], false));
       before.push(...named);

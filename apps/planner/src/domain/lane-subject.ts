@@ -19,6 +19,13 @@ export interface LaneSubject {
   readonly jobImages?: ReadonlyMap<string, WantedImage> | undefined;
   /** Digests of what its hooks apply, by `manifestKey`. */
   readonly manifests?: ReadonlyMap<string, string> | undefined;
+  readonly chains?: LegChains | undefined;
+}
+
+/** ServiceTemplateChains that let k0rdent go along an edge, and back. */
+export interface LegChains {
+  readonly forward?: string | undefined;
+  readonly back?: string | undefined;
 }
 
 /** One instance in one hop. */
@@ -30,6 +37,7 @@ export interface Leg {
   readonly from: string;
   readonly to: string;
   readonly oldVersion: ReleaseComponent | undefined;
+  readonly chains?: LegChains | undefined;
   /** Of the same instance, in an earlier hop. */
   readonly before: Leg | undefined;
   /** Whether none of its steps can be too large. */

@@ -39,7 +39,7 @@ export function namespaceOf(
   { namespace }: { readonly namespace?: string | undefined },
   { component }: Pick<Instance, 'component'>,
 ): string {
-  return namespace ?? component.workload?.namespace ?? 'default';
+  return namespace ?? component.workload?.namespace ?? component.service?.namespace ?? 'default';
 }
 
 /** The same for each kind of work: those of nodes have none. */

@@ -49,7 +49,7 @@ function partsOf(owner: string): { readonly who: string; readonly what: string }
 }
 
 /** Why a container is not upgraded that belongs to something which sets it back, and where it is upgraded instead. */
-export function refusalOfOwner(owner: string): string {
+export function refusalOfOwner(owner: string, field: 'workload' | 'service' = 'workload'): string {
   const { who, what } = partsOf(owner);
   const known = KNOWN.find((one) => one === who);
   switch (known) {
@@ -64,7 +64,7 @@ export function refusalOfOwner(owner: string): string {
     case 'flux':
     case 'controller': {
       const { name, wayOut } = keeperOf(known, what);
-      return `belongs to ${name}, which would set it back: ${wayOut}, or, where that is settled with its owner, say \`workload.owner: taken\``;
+      return `belongs to ${name}, which would set it back: ${wayOut}, or, where that is settled with its owner, say \`${field}.owner: taken\``;
     }
     case undefined:
       return `belongs to ${owner}, which would set it back: upgrade it there, or run it without`;

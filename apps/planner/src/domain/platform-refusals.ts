@@ -7,6 +7,7 @@ import {
 } from '#contracts';
 import { isNamed, worksOf, type PlacedWork } from './hook-works.js';
 import type { Instance } from './instances.js';
+import { isService } from './services.js';
 import type { ComponentSpec } from './planning-documents.js';
 import { pointerOf, type Problems } from './problems.js';
 
@@ -29,7 +30,10 @@ export function refuseUnfit(
 ): void {
   const unfit = [
     ...unfitFields(component, target, drivers),
-    ...worksOf(component.hooks).flatMap((one) => unfitWork(one, target)),
+    ...worksOf(component.hooks).flatMap((one) => [
+      ...unfitWork(one, target),
+      ...(isService({ component, target }) ? unfitForService(one) : []),
+    ]),
   ];
   for (const { pointer, message } of unfit)
     problems.add('unplannable', `${place}${pointer}`, message);
@@ -46,7 +50,8 @@ export function refuseUnfitHooks(
     const { instance: named } = one.work;
     const at = named === undefined ? undefined : instances.find((some) => isNamed(some, named));
     if (at === undefined) continue;
-    for (const { pointer, message } of unfitWork(one, at.target))
+    const unfit = [...unfitWork(one, at.target), ...(isService(at) ? unfitForService(one) : [])];
+    for (const { pointer, message } of unfit)
       problems.add('unplannable', `${place}${pointer}`, message);
   }
 }
@@ -56,13 +61,17 @@ function unfitFields(
   { name, driver }: StepTarget,
   drivers: ReadonlySet<DriverName>,
 ): Unfit[] {
-  const { workload, container, strategy, files, data, name: of } = component;
+  const { workload, service, container, strategy, files, data, name: of } = component;
   switch (driver) {
     case 'kubernetes':
       return [
-        ...when(workload === undefined, 'workload', () => {
+        ...when(workload === undefined && service === undefined, 'workload', () => {
           return `${of} runs on ${name}, which is a Kubernetes cluster: say which workload of it that is (workload: {namespace: …})`;
         }),
+        ...when(workload !== undefined && service !== undefined, 'service', () => {
+          return `${of} is a workload, and a service that k0rdent deploys, too: take one of them away`;
+        }),
+        ...(service === undefined ? [] : unfitOfService(component)),
         ...when(container !== undefined && !drivers.has('docker'), 'container', () => {
           return `${of} runs on ${name}, which is a Kubernetes cluster: name the container of its pods as workload.container`;
         }),
@@ -81,6 +90,9 @@ function unfitFields(
         ...when(workload !== undefined && !drivers.has('kubernetes'), 'workload', () => {
           return `${of} runs on ${name}, which is a Docker Engine: name its container instead of a workload`;
         }),
+        ...when(service !== undefined && !drivers.has('kubernetes'), 'service', () => {
+          return `${of} runs on ${name}, which is a Docker Engine: name its container instead of a service`;
+        }),
         ...when(data?.folder !== undefined, 'data', () => {
           return `${of} runs on ${name}, which is a Docker Engine: its data is reached by way of its container; leave data.folder out, and name the paths in the container`;
         }),
@@ -93,6 +105,40 @@ function unfitFields(
     default:
       return assertNever(driver, 'driver');
   }
+}
+
+/** Its pods are in clusters that nothing here is told of. */
+const OF_PODS: ReadonlySet<string> = new Set(['running', 'command', 'log', 'job']);
+
+function unfitOfService({ name: of, strategy, checks, hooks }: ComponentSpec): Unfit[] {
+  return [
+    ...when(strategy === 'recreate', 'strategy', () => {
+      return `${of} is deployed by k0rdent, which cannot stop it before: leave strategy out`;
+    }),
+    ...when((hooks?.stopped ?? []).length > 0, 'hooks', () => {
+      return `${of} is deployed by k0rdent, which does not stop it: let its hooks be before or after`;
+    }),
+    ...checks.flatMap(({ type }, index) =>
+      OF_PODS.has(type)
+        ? [
+            {
+              pointer: pointerOf('checks', index, 'type'),
+              message: `the ${type} check of ${of} is of pods, which k0rdent has in other clusters: let it be health, http or tcp`,
+            },
+          ]
+        : [],
+    ),
+  ];
+}
+
+function unfitForService({ name, work, workPointer }: PlacedWork): Unfit[] {
+  if (!OF_PODS.has(work.type)) return [];
+  return [
+    {
+      pointer: `${workPointer}${pointerOf('type')}`,
+      message: `the hook ${name} is a ${work.type} beside pods, which k0rdent has in other clusters: let it be an http call, or change an object of this one`,
+    },
+  ];
 }
 
 function when(isSo: boolean, field: string, message: () => string): Unfit[] {

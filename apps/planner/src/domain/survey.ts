@@ -18,6 +18,7 @@ import {
   refuseUnmountedData,
   type SeenInstance,
 } from './shared-data.js';
+import { isService } from './services.js';
 import { seenTargetsOf, type SeenTarget } from './seen-target.js';
 import type { TagAnswers } from './tag-answers.js';
 
@@ -137,7 +138,9 @@ function seenContainer(
       instance.pointer,
       `there is no ${placeText(instance)} on ${instance.target.name} for ${instance.id}: ` +
         (instance.target.driver === 'kubernetes'
-          ? 'apply its manifests once (an upgrade takes over what they say), or correct the component’s `workload` or `targets`'
+          ? isService(instance)
+            ? 'add it there once, with its template and its chain, or correct the component’s `service` or `targets`'
+            : 'apply its manifests once (an upgrade takes over what they say), or correct the component’s `workload` or `targets`'
           : 'start it once by hand (an upgrade takes over its settings), or correct the component’s `container` or `targets`'),
     );
     return undefined;
@@ -216,8 +219,13 @@ function refuseUntouchable(
   const { name } = instance.target;
   const where = `${placeText(instance)} on ${name}`;
   // what is taken from its owner is among the warnings
-  if (container.owner !== undefined && instance.component.workload?.owner !== 'taken') {
-    problems.add('unplannable', instance.pointer, `${where} ${refusalOfOwner(container.owner)}`);
+  const field = isService(instance) ? 'service' : 'workload';
+  if (container.owner !== undefined && instance.component[field]?.owner !== 'taken') {
+    problems.add(
+      'unplannable',
+      instance.pointer,
+      `${where} ${refusalOfOwner(container.owner, field)}`,
+    );
   }
   for (const problem of container.problems) {
     problems.add('unplannable', instance.pointer, `${where}: ${problem}`);

@@ -1,3 +1,4 @@
+import { templateIn } from '#contracts';
 import { assertNever } from '#kernel';
 import { declaredChecks } from './checks-of-version.js';
 import { digestIn } from './image-digest.js';
@@ -6,6 +7,7 @@ import { hookWarnings } from './hook-warnings.js';
 import type { Leg } from './lane-subject.js';
 import { composeWarnings, takenWarning } from './owners.js';
 import type { ComponentSpec } from './planning-documents.js';
+import { isService, noWayBack } from './services.js';
 
 /** What a person should know before agreeing, in sentences, each once. */
 export class Warnings {
@@ -43,6 +45,7 @@ export class Warnings {
       this.said.add(takenWarning(id, container.owner));
     if (isFirst) this.addBesides(leg.subject);
     if (isByTagAlone(leg)) this.addByTag(leg);
+    if (isService(instance) && leg.chains?.back === undefined) this.said.add(noWayBack(leg));
     if (isFirst) for (const warning of container.warnings) this.said.add(`${id}: ${warning}`);
     for (const warning of composeWarnings({ instance, container, image })) this.said.add(warning);
     if (isFirst) for (const warning of hookWarnings(instance)) this.said.add(warning);
@@ -86,9 +89,11 @@ export class Warnings {
   }
 }
 
-function downText({ instance: { id, target }, subject: { container } }: Leg): string {
+function downText({ instance: { id, target, component }, subject: { container } }: Leg): string {
   if (target.driver !== 'kubernetes')
     return `${id} does not run: it will run in its new version, and on the way back it stays stopped`;
+  if (isService({ component, target }))
+    return `${id} is not deployed as it is: on the way back it is not waited until its old version is`;
   return container.replicas === 0
     ? `${id} is scaled to zero, and stays so: it gets its new version, of which nothing runs that could be checked`
     : `${id} has no pod that is ready: on the way back it is not waited until its old version is`;
@@ -97,6 +102,10 @@ function downText({ instance: { id, target }, subject: { container } }: Leg): st
 /** What the name means is settled by nothing but the moment of planning. */
 function isByTagAlone({ instance: { wanted } }: Leg): boolean {
   return (
-    digestIn(wanted.image) === undefined && wanted.id === undefined && wanted.archive === undefined
+    digestIn(wanted.image) === undefined &&
+    wanted.id === undefined &&
+    wanted.archive === undefined &&
+    // of what has this name nobody can change the spec
+    templateIn(wanted.image) === undefined
   );
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { seconds, sha256 } from '../names.js';
+import { dottedName, seconds, sha256 } from '../names.js';
 import { plainPath } from './files.js';
 import { registryCredentials } from '../documents/mirror.js';
 import { commandWork } from './command-work.js';
@@ -47,7 +47,7 @@ export type SnapshotHooks = z.infer<typeof snapshotHooks>;
 const instance = {
   /**
    * The container's name: before, and again after, the upgrade. Of a workload `<namespace>/<kind>/<name>`, with `/<container>` where the
-   * documents name one of its pods' containers.
+   * documents name one of its pods' containers; of a service that k0rdent deploys, as `serviceText` writes it.
    */
   container: z.string().min(1),
   /**
@@ -56,6 +56,12 @@ const instance = {
    */
   containerId: z.string().min(1),
 };
+
+/**
+ * Of a service that k0rdent deploys: the ServiceTemplateChain that allows the change, and takes the place of another one there; left out: whichever
+ * is attached.
+ */
+const chain = dottedName.optional();
 
 /** Of a workload: it is not stopped before, since its platform takes old pods away as new ones come. Not there: it has stopped. */
 const rolling = z.literal(true).optional();
@@ -93,6 +99,7 @@ export const replaceInput = z.strictObject({
   /** Name that the old container, or a record of how a workload was, is kept under until the bake ends. */
   keptName: z.string().min(1),
   rolling,
+  chain,
   /** Environment variables that the new version wants otherwise; null removes one. */
   env: z.record(z.string(), z.string().nullable()).default({}),
   command: z.array(z.string()).optional(),
@@ -110,6 +117,7 @@ export const restoreOldInput = z.strictObject({
   /** Whether it ran when the plan was made: what was stopped stays stopped. A workload gets as many pods as its record says, or none. */
   start: z.boolean(),
   rolling,
+  chain,
 });
 
 export const removeNewInput = z.strictObject({ ...instance, keptName: z.string().min(1) });

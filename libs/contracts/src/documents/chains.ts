@@ -61,6 +61,15 @@ const template = {
   version: version.optional(),
 };
 
+/** A ServiceTemplateChain where k0rdent has it. */
+export const clusterChain = z.strictObject({
+  /** One of the environment's, a Kubernetes cluster. */
+  target: name,
+  namespace: name,
+  name: dottedName,
+});
+export type ClusterChain = z.infer<typeof clusterChain>;
+
 export const K0RDENT_API_VERSIONS = [
   'k0rdent.mirantis.com/v1alpha1',
   'k0rdent.mirantis.com/v1beta1',

@@ -11,6 +11,7 @@ import { kubernetesEndpointIssues } from '../plan/kubernetes-endpoint.js';
 import type { EndpointIssue } from '../plan/endpoint-issue.js';
 import { DRIVER_NAMES, type DriverName } from '../plan/step.js';
 import { credentials, type Credentials } from '../plan/target-credentials.js';
+import { k0rdentService } from '../plan/k0rdent-service.js';
 import { workload } from '../plan/workload.js';
 import { security } from '../policy/emergency.js';
 import { environmentPolicy } from '../policy/environment-policy.js';
@@ -22,7 +23,7 @@ import {
   versionText,
 } from './artifacts.js';
 import { mirrorSpec, trustRule } from './mirror.js';
-import { serviceTemplateChainDocument, upgradeChainDocument } from './chains.js';
+import { clusterChain, serviceTemplateChainDocument, upgradeChainDocument } from './chains.js';
 
 const labels = z.record(z.string(), z.string());
 const metadata = z.strictObject({ name, labels: labels.default({}) });
@@ -118,8 +119,10 @@ export const componentSpec = z.strictObject({
   targets: z.array(name).min(1),
   /** The container's name; default: the component's. Of Docker. */
   container: z.string().min(1).optional(),
-  /** The Deployment, StatefulSet or DaemonSet that it is on Kubernetes; needed there. */
+  /** The Deployment, StatefulSet or DaemonSet that it is on Kubernetes; this or `service` is needed there. */
   workload: workload.optional(),
+  /** The service of k0rdent's that it is; of a target that is k0rdent's management cluster. */
+  service: k0rdentService.optional(),
   /**
    * `recreate`: it is stopped before its new version starts. `rolling`: its platform brings new pods up as old ones go; of Kubernetes. Default:
    * `recreate`, but on Kubernetes `rolling` where it has neither data that is snapshot while it is stopped nor hooks for that moment.
@@ -215,9 +218,10 @@ export const applicationSpec = z.strictObject({
   coordinatedMajor: z.boolean().optional(),
   /**
    * Names of the chains (`UpgradeChain`, `ServiceTemplateChain`) that say which version may follow which; their edges count
-   * together. An empty list: no version may follow any. Left out: any release may follow any, in one hop.
+   * together. In place of a name, where a ServiceTemplateChain is in a cluster: it is read when a plan is made, and needs no document.
+   * An empty list: no version may follow any. Left out: any release may follow any, in one hop.
    */
-  chains: z.array(dottedName).optional(),
+  chains: z.array(z.union([dottedName, clusterChain])).optional(),
 });
 
 export const releaseSpec = z.strictObject({

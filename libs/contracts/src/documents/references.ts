@@ -20,11 +20,16 @@ export function referencesOf(document: LiftlockDocument): DocumentReference[] {
       return [{ kinds: ['Environment'], name: before, pointer }];
     }
     case 'Application':
-      return (document.spec.chains ?? []).map((name, index) => ({
-        kinds: ['UpgradeChain', 'ServiceTemplateChain'],
-        name,
-        pointer: pointerOf('spec', 'chains', index),
-      }));
+      return (document.spec.chains ?? []).flatMap((name, index) =>
+        // what is in a cluster is looked for when a plan is made
+        typeof name === 'string'
+          ? {
+              kinds: ['UpgradeChain', 'ServiceTemplateChain'] as const,
+              name,
+              pointer: pointerOf('spec', 'chains', index),
+            }
+          : [],
+      );
     case 'Release':
     case 'UpgradeChain':
       return [

@@ -217,6 +217,8 @@ export const QUERIES = {
       images: z.array(z.object({ reference: z.string(), archive: z.string().optional() })),
       /** What is to be applied to a cluster: files and folders on the executor's machine. */
       manifests: z.array(z.object({ path: z.string(), namespace: name })).optional(),
+      /** ServiceTemplateChains of a cluster. */
+      chains: z.array(z.object({ namespace: name, name: dottedName })).optional(),
     }),
     reply: observation,
     timeoutSeconds: 30,

@@ -1,6 +1,7 @@
 export * from './docker-endpoint.js';
 export * from './endpoint-issue.js';
 export * from './exclusion.js';
+export * from './k0rdent-service.js';
 export * from './kubernetes-endpoint.js';
 export * from './plan.js';
 export * from './plan-shape.js';

@@ -4,6 +4,12 @@ import { dottedName, name } from '../names.js';
 export const WORKLOAD_KINDS = ['Deployment', 'StatefulSet', 'DaemonSet'] as const;
 export type WorkloadKind = (typeof WORKLOAD_KINDS)[number];
 
+/**
+ * What is done about one that belongs to Helm, Argo CD, Flux or a controller, which may set it back: `refused`, the default, or `taken`, where
+ * that was settled with its owner.
+ */
+export const ownerRule = z.enum(['refused', 'taken']).default('refused');
+
 /** What a component is on a Kubernetes cluster: the object whose template its pods are made from. */
 export const workload = z.strictObject({
   namespace: name,
@@ -12,11 +18,7 @@ export const workload = z.strictObject({
   name: dottedName.max(160, 'must have at most 160 characters').optional(),
   /** Of the containers of its pods; default: the only one, else the one that has the object's name. */
   container: name.optional(),
-  /**
-   * What is done about one that belongs to Helm, Argo CD, Flux or a controller, which may set it back: `refused`, the default, or `taken`, where
-   * that was settled with its owner.
-   */
-  owner: z.enum(['refused', 'taken']).default('refused'),
+  owner: ownerRule,
 });
 export type Workload = z.infer<typeof workload>;
 

@@ -129,6 +129,21 @@ export const observation = z.object({
       }),
     )
     .optional(),
+  /** Of a cluster: answers to the question's chains, in its order. */
+  chains: z
+    .array(
+      z.object({
+        namespace: z.string(),
+        name: z.string(),
+        /** Counts the changes of its spec; not there: there is no such chain. */
+        generation: z.number().int().min(1).optional(),
+        /** As k0rdent's API has it. */
+        spec: z.json().optional(),
+        /** Why k0rdent does not go by it. */
+        problem: z.string().optional(),
+      }),
+    )
+    .optional(),
   containers: z.array(
     z.object({
       container: z.string(),

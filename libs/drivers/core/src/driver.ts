@@ -26,6 +26,10 @@ export interface ObserveQuery {
   readonly manifests?:
     | ReadonlyArray<{ readonly path: string; readonly namespace: string }>
     | undefined;
+  /** Of a cluster: ServiceTemplateChains of k0rdent's; left out: none. */
+  readonly chains?:
+    | ReadonlyArray<{ readonly namespace: string; readonly name: string }>
+    | undefined;
 }
 
 /** The executor's part. */

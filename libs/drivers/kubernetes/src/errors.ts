@@ -88,6 +88,8 @@ function kindOf(answer: ApiAnswer): readonly [ErrorCode, string] {
       'target_refused',
       '; the token or certificate that it is reached with is not taken (any more): replace the secret that the target’s credentials name, and try again',
     ];
+  // a webhook that a person has to satisfy, with words of its own
+  if (/admission webhook .* denied the request/.test(message)) return ['target_refused', ''];
   if (status === 403)
     return /exceeded quota/.test(message)
       ? ['target_refused', '; raise the quota of the namespace, or free some of it']

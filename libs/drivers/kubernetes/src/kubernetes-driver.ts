@@ -1,3 +1,4 @@
+import { parseService } from '#contracts';
 import {
   despiteRestarts,
   type CheckDriver,
@@ -24,6 +25,9 @@ import { observe } from './observe.js';
 import { removeRecord } from './remove.js';
 import { replace } from './replace.js';
 import { restoreOld } from './restore-old.js';
+import { removeServiceRecord, replaceService, restoreService } from './service-change.js';
+import { checkService } from './service-check.js';
+import { assertServiceUnchanged } from './service-observe.js';
 import { stop, stopNew } from './stop.js';
 
 /** Kubernetes clusters, each reached by its own endpoint. */
@@ -51,14 +55,25 @@ export class KubernetesDriver implements Driver {
         const cluster = this.clusters.of(context.target);
         return despiteRestarts(cluster, context, () => act(cluster, context, input));
       };
+    // a service that k0rdent deploys is no workload of its cluster
+    const either =
+      <I extends { readonly container: string }, O>(
+        ofWorkload: (cluster: Cluster, context: StepContext, input: I) => Promise<O>,
+        ofService: (cluster: Cluster, context: StepContext, input: I) => Promise<O>,
+      ) =>
+      (context: StepContext, input: I): Promise<O> =>
+        lasting(parseService(input.container) === undefined ? ofWorkload : ofService)(
+          context,
+          input,
+        );
     this.instances = {
       observe: async (query, signal) => observe(this.clusters.of(query.target), query, signal),
       stop: lasting(stop),
-      replace: lasting(replace),
+      replace: either(replace, replaceService),
       stopNew: lasting(stopNew),
-      restoreOld: lasting(restoreOld),
-      removeNew: lasting(removeRecord),
-      removeOld: lasting(removeRecord),
+      restoreOld: either(restoreOld, restoreService),
+      removeNew: either(removeRecord, removeServiceRecord),
+      removeOld: either(removeRecord, removeServiceRecord),
     };
     this.images = {
       prepare: (context, input, lookUp) =>
@@ -76,7 +91,10 @@ export class KubernetesDriver implements Driver {
       objectBack: lasting(changeObjectBack),
       forgetObjects: lasting(forgetObjects),
     };
-    this.checks = { assertUnchanged: lasting(assertUnchanged), check: lasting(check) };
+    this.checks = {
+      assertUnchanged: either(assertUnchanged, assertServiceUnchanged),
+      check: either(check, checkService),
+    };
   }
 
   async close(): Promise<void> {

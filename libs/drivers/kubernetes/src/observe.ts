@@ -1,4 +1,4 @@
-import { parseRecord, type Observation } from '#contracts';
+import { parseRecord, parseService, templateIn, type Observation } from '#contracts';
 import type { ObserveQuery } from '#drivers/core';
 import { LiftlockError } from '#kernel';
 import type { Cluster } from './cluster.js';
@@ -14,6 +14,7 @@ import { ownerOf } from './owner.js';
 import { isEnding, isReady } from './pod-state.js';
 import { RESOURCES } from './resources.js';
 import { oldPods, rolloutOf } from './rollout.js';
+import { observeChain, observeService, observeTemplate } from './service-observe.js';
 import { isStopped } from './scale.js';
 
 type ObservedContainer = Observation['containers'][number];
@@ -34,15 +35,26 @@ export async function observe(
     engine: { name: 'kubernetes', version: gitVersion },
     ...(await nodesOf(cluster, signal)),
     containers: await Promise.all(
-      query.containers.map((container) => observeContainer(cluster, look, container)),
+      query.containers.map((container) => observeContainer(cluster, look, container, signal)),
     ),
     ...(query.manifests === undefined
       ? {}
       : {
           manifests: await Promise.all(query.manifests.map((one) => observeManifests(one, signal))),
         }),
-    // nodes pull what they need: the registry alone can tell
-    images: query.images.map(({ reference }) => ({ reference, present: false, repoDigests: [] })),
+    ...(query.chains === undefined
+      ? {}
+      : {
+          chains: await Promise.all(query.chains.map((one) => observeChain(cluster, one, signal))),
+        }),
+    images: await Promise.all(
+      query.images.map(async ({ reference }) =>
+        templateIn(reference) === undefined
+          ? // nodes pull what they need: the registry alone can tell
+            { reference, present: false, repoDigests: [] }
+          : await observeTemplate(cluster, reference, query, signal),
+      ),
+    ),
   };
 }
 
@@ -50,9 +62,11 @@ async function observeContainer(
   cluster: Cluster,
   look: ClusterLook,
   container: string,
+  signal: AbortSignal,
 ): Promise<ObservedContainer> {
   const record = parseRecord(container);
   if (record !== undefined) return { ...absent(container), found: await look.isThere(record) };
+  if (parseService(container) !== undefined) return observeService(cluster, container, signal);
   const instance = parseInstance(container);
   const found = await look.workload(instance);
   if (found === undefined) return absent(container);

@@ -21,36 +21,41 @@ const keptText = z.object({
   template: z.looseObject({ spec: z.looseObject({ containers: z.array(z.unknown()) }) }),
 });
 
+/** @param record as it was written: a template has fields that nobody here knows */
+export function keptWorkload(record: unknown): Kept {
+  const { replicas } = keptText.parse(record);
+  return { ...(record as Kept), replicas: replicas ?? undefined };
+}
+
 /** ConfigMaps beside the workloads that they are of, so that whoever can read the cluster can take an upgrade back by hand. */
-export class Records {
+export class Records<K> {
   constructor(
     private readonly cluster: Cluster,
     private readonly context: StepContext,
     private readonly changes: Changes,
+    /** Reads what was kept; throws at what is something else. */
+    private readonly read: (record: unknown) => K,
   ) {}
 
   /** @throws LiftlockError `not_empty` where the record is of another upgrade, `drift` where somebody changed it */
-  async find(keptName: string): Promise<Kept | undefined> {
+  async find(keptName: string): Promise<K | undefined> {
     const found = await this.get(keptName);
     if (found === undefined) return undefined;
     const text = found.data?.['record'] ?? '';
     try {
-      // as it was written: a template has fields that nobody here knows
-      const record: unknown = JSON.parse(text);
-      const { replicas } = keptText.parse(record);
-      return { ...(record as Kept), replicas: replicas ?? undefined };
+      return this.read(JSON.parse(text));
     } catch {
       throw new LiftlockError(
         'drift',
         `the record ${keptName} on ${this.cluster.name} does not hold what this upgrade wrote into it: somebody changed it; put it right, ` +
-          'or bring the workload back by hand and close the upgrade',
+          'or bring back by hand what it is of, and close the upgrade',
         { details: { target: this.cluster.name, record: keptName } },
       );
     }
   }
 
   /** Before anything is changed. @returns the record that is there: of an attempt that was faster, its own */
-  async keep(keptName: string, container: string, kept: Kept): Promise<Kept> {
+  async keep(keptName: string, container: string, kept: K): Promise<K> {
     await this.changes.create(RESOURCES.configMaps, {
       metadata: { ...placeOf(keptName), ...marks(this.context, 'record', container) },
       data: { record: JSON.stringify(kept) },
