@@ -1,10 +1,10 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { EmbeddedFleet, rootFolder } from '#fleet';
 import { Cli } from '../support/cli.js';
-import { K0rdent, type Holder } from '../support/k0rdent.js';
+import { K0RDENT, K0rdent, type Holder } from '../support/k0rdent.js';
 import { startKubernetes, type TestCluster } from '../support/kubernetes.js';
 
 const EXAMPLE = join(rootFolder(), 'examples/k0rdent');
@@ -25,14 +25,12 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'liftlock-k0rdent-'));
   cluster = await startKubernetes();
   k0rdent = await K0rdent.start(cluster);
-  // ClusterDeployments of one namespace: its own binding does
+  // a MultiClusterService and the clusters that it selects are of no namespace
   const account = `--serviceaccount=${cluster.namespace}:liftlock`;
+  const named = `liftlock-k0rdent-${cluster.namespace}`;
   await cluster.kubectl([
-    'create',
-    'rolebinding',
-    'k0rdent',
-    '--clusterrole=liftlock-k0rdent',
-    account,
+    ...['create', 'clusterrolebinding', named],
+    ...['--clusterrole=liftlock-k0rdent', account],
   ]);
   await cluster.kubectl(['apply', '-f', join(EXAMPLE, 'cluster')]);
   const { LIFTLOCK_SECRET_CA: ca = '', LIFTLOCK_SECRET_TOKEN: token = '' } = cluster.secrets;
@@ -47,20 +45,28 @@ beforeAll(async () => {
     },
   });
   cli = Cli.of(fleet.url, fleet.token);
-  for (const file of readdirSync(join(EXAMPLE, 'documents'))) {
-    const text = readFileSync(join(EXAMPLE, 'documents', file), 'utf8')
-      .replaceAll('namespace: tenant42', `namespace: ${cluster.namespace}`)
-      .replace('https://management.example.com:6443', cluster.endpoint);
-    writeFileSync(join(folder, file), text);
-  }
+  for (const file of readdirSync(join(EXAMPLE, 'documents'))) adapt(join('documents', file));
+  adapt('fleet.yaml');
   await applied('environment.yaml', 'application.yaml', 'releases.yaml');
 }, 900_000);
 afterAll(async () => {
   await fleet?.stop();
   await k0rdent?.stop();
-  await cluster?.remove();
+  const { namespace } = cluster;
+  await cluster.kubectl(['delete', 'multiclusterservices', '-l', `test=${namespace}`]);
+  await cluster.kubectl(['delete', 'clusterrolebinding', `liftlock-k0rdent-${namespace}`]);
+  await cluster.remove();
   rmSync(folder, { recursive: true, force: true });
 });
+
+/** Puts the example's file into the test's folder, with this cluster and namespace. */
+function adapt(file: string): void {
+  const text = readFileSync(join(EXAMPLE, file), 'utf8')
+    .replaceAll('namespace: tenant42', `namespace: ${cluster.namespace}`)
+    .replace('MultiClusterService/ingress', `MultiClusterService/ingress-${cluster.namespace}`)
+    .replace('https://management.example.com:6443', cluster.endpoint);
+  writeFileSync(join(folder, basename(file)), text);
+}
 
 async function applied(...files: readonly string[]): Promise<void> {
   const end = await cli.run(['apply', ...files.flatMap((file) => ['-f', join(folder, file)])]);
@@ -138,4 +144,39 @@ it('goes down again when somebody asks, by chains that are documents', async () 
   const { code, stdout, stderr } = await upgrade('4.11.3');
   expect(code, stdout + stderr).toBe(0);
   expect(k0rdent.history.get(SERVICE)).toEqual(['4.11.5', '4.11.3'].map(template));
+});
+
+it('brings a template to the clusters of a MultiClusterService in waves, by their labels', async () => {
+  const fleet = cluster.namespace;
+  const rings = ['canary', 'early', 'late'];
+  const spec = { template: 'aws-standalone-cp-1-0-2', credential: 'aws-credential' };
+  const service = {
+    ...{ name: 'ingress-nginx', namespace: 'ingress-nginx' },
+    ...{ template: template('4.11.0'), templateChain: 'ingress-nginx-hops' },
+  };
+  await cluster.apply(
+    ...rings.map((ring) => ({
+      ...{ ...K0RDENT, kind: 'ClusterDeployment', spec },
+      metadata: { name: `fleet-${ring}`, labels: { fleet, ring } },
+    })),
+    {
+      ...{ ...K0RDENT, kind: 'MultiClusterService' },
+      metadata: { name: `ingress-${fleet}`, labels: { test: fleet } },
+      spec: {
+        clusterSelector: { matchLabels: { fleet } },
+        serviceSpec: { services: [service] },
+      },
+    },
+  );
+  await applied('fleet.yaml');
+  const told = (ring: string) => k0rdent.history.get(`fleet-${ring} ingress-nginx/ingress-nginx`);
+  await expect.poll(() => rings.map(told)).toEqual(rings.map(() => [template('4.11.0')]));
+  k0rdent.order.length = 0;
+  const { code, stdout, stderr } = await cli.run([
+    ...['upgrade', 'tenant42', 'ingress-fleet', 'ingress-fleet-4.11.3', '--yes', ...NOTHING_KEPT],
+  ]);
+  expect(code, stdout + stderr).toBe(0);
+  expect(k0rdent.order).toEqual(
+    rings.map((ring) => `fleet-${ring} ingress-nginx/ingress-nginx ${template('4.11.3')}`),
+  );
 });

@@ -35,6 +35,7 @@ export interface Holder {
   };
   readonly spec: {
     readonly clusterSelector?: { readonly matchLabels?: Readonly<Record<string, string>> };
+    readonly keepServicesOnSelectorMismatch?: boolean;
     readonly serviceSpec?: { readonly services?: readonly Service[] };
   };
   readonly status?: { readonly observedGeneration?: number; readonly services?: readonly State[] };
@@ -63,6 +64,8 @@ export class K0rdent {
   readonly refusals: string[] = [];
   /** Of each cluster and service (`cluster namespace/name`): the templates that it was deployed by, one after another, as `helm history` has them. */
   readonly history = new Map<string, string[]>();
+  /** All of it in the order in which it was: `cluster namespace/name template`. */
+  readonly order: string[] = [];
   /** Templates that cannot be deployed. */
   readonly broken = new Set<string>();
   private readonly releases = new Map<string, Release>();
@@ -129,7 +132,11 @@ export class K0rdent {
       `${API}/multiclusterservices?labelSelector=${encodeURIComponent(`test=${this.namespace}`)}`,
     );
     for (const holder of clusters) this.bring(holder, [holder], chains);
-    for (const holder of multi) this.bring(holder, selected(holder, clusters), chains);
+    for (const holder of multi) {
+      this.bring(holder, selected(holder, clusters), chains);
+      if (holder.spec.keepServicesOnSelectorMismatch !== true)
+        this.remove(holder, selected(holder, clusters));
+    }
     for (const one of clusters)
       await this.tellHolder(`${own}/clusterdeployments/${one.metadata.name}`, one, chains, {
         services: [...this.releases].flatMap(([key, release]) =>
@@ -184,7 +191,18 @@ export class K0rdent {
       }
   }
 
+  /** From clusters that are not selected any more. */
+  private remove({ metadata: { uid } }: Holder, clusters: readonly Holder[]): void {
+    for (const key of this.releases.keys()) {
+      const [cluster = '', of, title] = key.split(' ');
+      if (of !== uid || clusters.some(({ metadata }) => metadata.name === cluster)) continue;
+      this.releases.delete(key);
+      this.note(`${cluster} ${title}`, 'removed');
+    }
+  }
+
   private note(of: string, template: string): void {
+    this.order.push(`${of} ${template}`);
     this.history.set(of, [...(this.history.get(of) ?? []), template]);
   }
 

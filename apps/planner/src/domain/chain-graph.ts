@@ -1,9 +1,10 @@
 import type { SemVer } from 'semver';
 import { assertNever } from '#kernel';
-import type {
-  ReleaseDocument,
-  ServiceTemplateChainDocument,
-  UpgradeChainDocument,
+import {
+  templateReference,
+  type ReleaseDocument,
+  type ServiceTemplateChainDocument,
+  type UpgradeChainDocument,
 } from '#contracts';
 import type { Stored } from './planning-documents.js';
 import { semverOf } from './versions.js';
@@ -119,10 +120,21 @@ export class ChainGraph implements Walking {
     return this.node(release?.document.metadata.name ?? version, version, release, parsed);
   }
 
+  /** The release of its name, else one that has the template: several applications may have the same. */
   private ofTemplate(name: string, version: string | undefined): string {
-    const release = this.releases.find(({ document }) => document.metadata.name === name);
+    const reference = templateReference(name);
+    const release =
+      this.releases.find(({ document }) => document.metadata.name === name) ??
+      this.releases.find(({ document }) =>
+        Object.values(document.spec.components).some(({ image }) => image === reference),
+      );
     const text = version ?? release?.document.spec.version;
-    return this.node(name, text ?? name, release, text === undefined ? undefined : semverOf(text));
+    return this.node(
+      release?.document.metadata.name ?? name,
+      text ?? name,
+      release,
+      text === undefined ? undefined : semverOf(text),
+    );
   }
 
   private node(

@@ -17,7 +17,10 @@ const documents = (target = 'north') => {
 };
 type Seen = NonNullable<Observation['chains']>[number];
 const spec = (to: string) => ({
-  supportedTemplates: [{ name: 'a', availableUpgrades: [{ name: to }] }, { name: 'b' }],
+  supportedTemplates: [
+    { name: 'a', availableUpgrades: [{ name: to }] },
+    { name: 'b', availableUpgrades: [] },
+  ],
 });
 const found = { namespace: 'tenant', name: 'up', generation: 3, spec: spec('b') };
 

@@ -25,7 +25,7 @@ import type {
 } from './planning-documents.js';
 import { refuseUnfit, refuseUnfitHooks } from './platform-refusals.js';
 import { pointerOf, pointerToken, Problems } from './problems.js';
-import { isService } from './services.js';
+import { isService, refuseSharedWaves } from './services.js';
 
 export interface PlannedTarget {
   readonly target: StepTarget;
@@ -95,6 +95,7 @@ export function extentOf(
     instancesOf(found, component, index, targets, problems),
   );
   refuseDoubles(all, problems);
+  refuseSharedWaves(all, problems);
   refuseUnfitHooks(application.document, all, problems);
   const parted = partedBy(request, all, problems);
   refuseHooksOfLeftOut(application.document, parted.leftOut, problems);

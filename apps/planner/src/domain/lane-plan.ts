@@ -4,7 +4,7 @@ import { checksOf, describeCheck, whileBaking } from './checks-of-version.js';
 import { planFiles, type PlannedFiles } from './ephemeral-files.js';
 import { LaneHooks, withVersions, type AddStep } from './lane-hooks.js';
 import type { Instance } from './instances.js';
-import { isService } from './services.js';
+import { clusterWavesOf, isService, labelsText } from './services.js';
 import type { LaneSubject } from './lane-subject.js';
 import { quietText } from './quiet-text.js';
 import { strategyOf } from './strategy.js';
@@ -130,17 +130,24 @@ export class LanePlanner {
     ]);
     steps.unshift(...hooks.before());
     let number = order.length;
-    for (const check of this.checksOf(instance.wanted)) {
-      const input = { container: container.container, ...this.newImage, check };
-      steps.push(
-        this.step(
-          `${this.id}/${(number += 1)}-check`,
-          'instance.check',
-          `Check ${instance.id}: ${describeCheck(check, instance.target.driver)}`,
-          input,
-          checkTimeoutSeconds(check),
-        ),
-      );
+    const check = (): void => {
+      for (const one of this.checksOf(instance.wanted)) {
+        const input = { container: container.container, ...this.newImage, check: one };
+        steps.push(
+          this.step(
+            `${this.id}/${(number += 1)}-check`,
+            'instance.check',
+            `Check ${instance.id}: ${describeCheck(one, instance.target.driver)}`,
+            input,
+            checkTimeoutSeconds(one),
+          ),
+        );
+      }
+    };
+    check();
+    for (const clusters of clusterWavesOf(instance).slice(1)) {
+      steps.push(this.replaceStep(`${this.id}/${(number += 1)}-replace`, clusters));
+      check();
     }
     return [...steps, ...hooks.after()];
   }
@@ -151,8 +158,8 @@ export class LanePlanner {
   }
 
   private forwardStep(name: Forward): Step {
-    const { instance, image, chains = {} } = this.subject;
-    const { component, wanted } = instance;
+    const { instance } = this.subject;
+    const { component } = instance;
     const id = this.forwardId(name);
     switch (name) {
       case 'snapshot': {
@@ -177,23 +184,32 @@ export class LanePlanner {
           stopTimeoutSeconds(component.stopTimeoutSeconds),
         );
       case 'replace':
-        return this.step(
-          id,
-          'instance.replace',
-          `${this.isRolling ? 'Roll' : 'Start'} ${instance.id} ${this.isRolling ? 'out ' : ''}as ${image.identity.reference}`,
-          {
-            ...this.named,
-            image: image.identity,
-            keptName: instance.keptName,
-            ...this.rolling,
-            ...(chains.forward === undefined ? {} : { chain: chains.forward }),
-            env: wanted.env,
-            ...(wanted.command === undefined ? {} : { command: wanted.command }),
-          },
-        );
+        return this.replaceStep(id, clusterWavesOf(instance)[0]);
       default:
         return assertNever(name, 'forward step');
     }
+  }
+
+  /** @param clusters of a service that goes in waves: those that come now */
+  private replaceStep(id: string, clusters: Readonly<Record<string, string>> | undefined): Step {
+    const { instance, image, chains = {} } = this.subject;
+    const { wanted } = instance;
+    const where = clusters === undefined ? '' : ` in clusters with ${labelsText(clusters)}`;
+    return this.step(
+      id,
+      'instance.replace',
+      `${this.isRolling ? 'Roll' : 'Start'} ${instance.id} ${this.isRolling ? 'out ' : ''}as ${image.identity.reference}${where}`,
+      {
+        ...this.named,
+        image: image.identity,
+        keptName: instance.keptName,
+        ...this.rolling,
+        ...(chains.forward === undefined ? {} : { chain: chains.forward }),
+        ...(clusters === undefined ? {} : { clusters }),
+        env: wanted.env,
+        ...(wanted.command === undefined ? {} : { command: wanted.command }),
+      },
+    );
   }
 
   /** Stop the new → restore, if the new one ever ran → put back what was changed → start the old → verify the old → remove the new. */
@@ -280,14 +296,17 @@ export class LanePlanner {
     };
     const isOfK0rdent = isService(instance);
     const start = (this.isWorkload && !isOfK0rdent) || container.running;
+    // one that is just being stopped is waited for, and so is k0rdent
+    const patience = isOfK0rdent
+      ? Math.max(...this.checksOf(this.subject.oldVersion).map(checkTimeoutSeconds))
+      : stopTimeoutSeconds(component.stopTimeoutSeconds, 'instance.restore-old');
     const restoreOld = (id: string): Step =>
       this.step(
         id,
         'instance.restore-old',
         rolls ? `Roll the old ${of} out again` : `Start the old ${of} again`,
         { ...this.kept, start, ...rolling },
-        // one that is just being stopped is waited for
-        stopTimeoutSeconds(component.stopTimeoutSeconds, 'instance.restore-old'),
+        patience,
       );
     const before = [...after];
     // where an earlier hop is taken back too, this hop's old one is not started, but has its name again: that hop's is made way for. A workload is
@@ -300,6 +319,7 @@ export class LanePlanner {
           'instance.restore-old',
           rolls ? `Put the old ${of} back` : `Put the old ${of} back, stopped`,
           { ...this.kept, start: isOfK0rdent ? start : rolls, ...rolling },
+          isOfK0rdent ? patience : undefined,
         );
       named.push(add('put-back', putBack, touched, [...before], false));
       before.push(...named);

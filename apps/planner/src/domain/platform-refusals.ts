@@ -110,8 +110,15 @@ function unfitFields(
 /** Its pods are in clusters that nothing here is told of. */
 const OF_PODS: ReadonlySet<string> = new Set(['running', 'command', 'log', 'job']);
 
-function unfitOfService({ name: of, strategy, checks, hooks }: ComponentSpec): Unfit[] {
+function unfitOfService({ name: of, service, strategy, checks, hooks }: ComponentSpec): Unfit[] {
   return [
+    ...when(
+      service?.waves !== undefined && service.object.startsWith('ClusterDeployment/'),
+      'service',
+      () => {
+        return `${of} is a service of one cluster: leave waves out, or name a MultiClusterService`;
+      },
+    ),
     ...when(strategy === 'recreate', 'strategy', () => {
       return `${of} is deployed by k0rdent, which cannot stop it before: leave strategy out`;
     }),

@@ -175,6 +175,32 @@ describe('a service of k0rdent', () => {
     expect(plan.warnings).toContainEqual(expect.stringContaining('it is not waited until'));
   });
 
+  it('goes in waves over the clusters of a MultiClusterService, each checked before the next', () => {
+    const service = {
+      ...{ namespace: 'tenant', object: 'MultiClusterService/one', releaseNamespace: 'web-system' },
+      waves: [{ ring: 'canary' }, { ring: 'early' }],
+    };
+    const container = { container: PLACE.replace('ClusterDeployment', 'MultiClusterService') };
+    const plan = planOf({ component: { service }, container });
+    const [lane] = plan.hops[0]?.waves[0]?.lanes ?? [];
+    expect(
+      lane?.steps.map(({ id, action, input }) => [id.split('/').at(-1), action, input['clusters']]),
+    ).toEqual([
+      ['1-replace', 'instance.replace', { ring: 'canary' }],
+      ['2-check', 'instance.check', undefined],
+      ['3-replace', 'instance.replace', { ring: 'early' }],
+      ['4-check', 'instance.check', undefined],
+      ['5-replace', 'instance.replace', undefined],
+      ['6-check', 'instance.check', undefined],
+    ]);
+    expect(lane?.steps[2]?.title).toContain('in clusters with ring=early');
+    // whichever of them has begun: the first was
+    expect(plan.hops[0]?.compensation[0]?.when).toEqual([lane?.steps[0]?.id]);
+    expect(
+      refusalOf({ component: { service: { ...service, object: 'ClusterDeployment/one' } } }),
+    ).toMatch(/service: web is a service of one cluster: leave waves out/);
+  });
+
   it('says which hops have no chain that leads back', () => {
     expect(planOf({ chains: [UP] }).warnings).toEqual([
       expect.stringContaining('no chain leads web@management from 2.0 back to 1.0'),

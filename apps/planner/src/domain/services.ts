@@ -3,6 +3,7 @@ import type { ChainGraph } from './chain-graph.js';
 import type { Instance } from './instances.js';
 import type { LaneSubject, Leg, LegChains } from './lane-subject.js';
 import type { Stored } from './planning-documents.js';
+import type { Problems } from './problems.js';
 
 /** Whether k0rdent deploys it: to other clusters than the one that its target is. */
 export function isService({ component, target }: Pick<Instance, 'component' | 'target'>): boolean {
@@ -44,4 +45,40 @@ export function noWayBack({ instance: { id }, from, to }: Leg): string {
     `no chain leads ${id} from ${to} back to ${from}: where the upgrade fails behind that, k0rdent may refuse the way back, and a person is asked; ` +
     'name a ServiceTemplateChain that leads back in the application’s `chains`'
   );
+}
+
+/** Labels of the clusters that get a new template one group after another; the last, without any, is all that are left. */
+export function clusterWavesOf(
+  instance: Instance,
+): ReadonlyArray<Readonly<Record<string, string>> | undefined> {
+  return isService(instance)
+    ? [...(instance.component.service?.waves ?? []), undefined]
+    : [undefined];
+}
+
+export function labelsText(labels: Readonly<Record<string, string>>): string {
+  return Object.entries(labels)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(', ');
+}
+
+/** The selector of a MultiClusterService is one for all of its services: while one goes in waves, no other may. */
+export function refuseSharedWaves(instances: readonly Instance[], problems: Problems): void {
+  const services = instances.filter(isService);
+  for (const instance of services) {
+    const { service } = instance.component;
+    if (service?.waves === undefined) continue;
+    const other = services.find(
+      (one) =>
+        one !== instance &&
+        one.target.name === instance.target.name &&
+        one.component.service?.object === service.object,
+    );
+    if (other === undefined) continue;
+    problems.add(
+      'unplannable',
+      instance.pointer,
+      `${instance.id} goes in waves, for which the selector of ${service.object} is narrowed, and ${other.id} is a service of it, too: upgrade them by applications of their own`,
+    );
+  }
 }

@@ -3,6 +3,7 @@ import { dottedName, seconds, sha256 } from '../names.js';
 import { plainPath } from './files.js';
 import { registryCredentials } from '../documents/mirror.js';
 import { commandWork } from './command-work.js';
+import { clusterLabels } from '../plan/k0rdent-service.js';
 
 /** Which image: by ID where it is known (`docker image inspect`'s `.Id`), else by a digest reference, never by tag alone. */
 export const imageIdentity = z
@@ -100,6 +101,8 @@ export const replaceInput = z.strictObject({
   keptName: z.string().min(1),
   rolling,
   chain,
+  /** Of a service that a MultiClusterService deploys: in clusters of its selector that have these labels, too; left out: in all of them. */
+  clusters: clusterLabels.optional(),
   /** Environment variables that the new version wants otherwise; null removes one. */
   env: z.record(z.string(), z.string().nullable()).default({}),
   command: z.array(z.string()).optional(),

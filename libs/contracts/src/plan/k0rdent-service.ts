@@ -9,6 +9,14 @@ export type ServiceHolder = (typeof SERVICE_HOLDERS)[number];
 
 const HOLDER = /^(ClusterDeployment|MultiClusterService)\/([a-z0-9]([-a-z0-9.]{0,88}[a-z0-9])?)$/;
 
+/** Labels that a ClusterDeployment must have, all of them. */
+export const clusterLabels = z
+  .record(z.string().min(1), z.string())
+  .refine(
+    (labels) => Object.keys(labels).length > 0,
+    'must have a label: it would be all clusters',
+  );
+
 /** What a component is where k0rdent deploys it: an entry of `spec.serviceSpec.services`. Its target is k0rdent's management cluster. */
 export const k0rdentService = z.strictObject({
   /**
@@ -24,6 +32,11 @@ export const k0rdentService = z.strictObject({
   name: name.optional(),
   /** Of the clusters that it is deployed to: the namespace of its release there; default `default`, as k0rdent has it. */
   releaseNamespace: name.default('default'),
+  /**
+   * Of a MultiClusterService: labels of the clusters that get a new template first, one group after another, each verified before the next; all others
+   * of its selector come last. Left out: all at once.
+   */
+  waves: z.array(clusterLabels).min(1).max(20).optional(),
   /** What is done where the object belongs to Helm, Argo CD, Flux or a controller: as of a workload. */
   owner: ownerRule,
 });

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { templateIn, type ActionInput, type ActionOutput, type ServicePlace } from '#contracts';
 import type { StepContext } from '#drivers/core';
@@ -8,7 +9,7 @@ import type { Cluster } from './cluster.js';
 import { abortedBy, isConflict } from './errors.js';
 import { drift, type PlannedInstance } from './instance.js';
 import { Records } from './records.js';
-import type { ServiceEntry } from './service-objects.js';
+import type { HolderObject, Selection, ServiceEntry } from './service-objects.js';
 import {
   holderTitle,
   isOf,
@@ -33,8 +34,29 @@ const keptService = z.object({
   template: z.string(),
   templateChain: z.string().optional(),
   version: z.string().optional(),
+  /** Of a MultiClusterService whose clusters go in waves. */
+  selection: z
+    .object({
+      clusterSelector: z.looseObject({}).optional(),
+      keepServicesOnSelectorMismatch: z.boolean().optional(),
+    })
+    .optional(),
 });
-type KeptService = z.infer<typeof keptService>;
+type KeptService = Omit<z.infer<typeof keptService>, 'selection'> & {
+  readonly selection?: Selection | undefined;
+};
+
+/** As it was written: a selector has fields that nobody here knows. */
+function readKept(record: unknown): KeptService {
+  keptService.parse(record);
+  return record as KeptService;
+}
+
+/** What becomes of a service, and of which clusters it is for. */
+interface Wanted {
+  readonly entry: ServiceEntry;
+  readonly selection: Selection;
+}
 
 /** One attempt at one action on one service. */
 class ServiceAttempt {
@@ -49,9 +71,7 @@ class ServiceAttempt {
   ) {
     this.place = serviceAt(planned.container);
     this.changes = new Changes(cluster, context);
-    this.records = new Records(cluster, context, this.changes, (record) =>
-      keptService.parse(record),
-    );
+    this.records = new Records(cluster, context, this.changes, readKept);
   }
 
   get signal(): AbortSignal {
@@ -64,25 +84,29 @@ class ServiceAttempt {
 
   /**
    * Reads the service, and writes what becomes of it, only as it was read: again and again while others write the object, too.
-   * @param change undefined: nothing is to be done
-   * @returns whether it was written
+   * @returns whether it was written: not where that changes nothing
    */
-  async rewrite(
-    change: (entry: ServiceEntry) => Promise<ServiceEntry | undefined> | ServiceEntry | undefined,
-  ): Promise<boolean> {
+  async rewrite(change: (now: Wanted) => Partial<Wanted>): Promise<boolean> {
     const resource = await kindOf(this.cluster, this.place.holder, this.signal);
     for (;;) {
       const { holder, entry } = await this.read();
-      const wanted = await change(entry);
-      if (wanted === undefined) return false;
-      const { services = [] } = holder.spec.serviceSpec ?? {};
-      const changed = services.map((one) => (isOf(this.place, one) ? wanted : one));
-      const { spec } = holder;
+      const now = { entry, selection: selectionOf(holder) };
+      const wanted = { ...now, ...change(now) };
+      if (isDeepStrictEqual(wanted, now)) return false;
+      const {
+        clusterSelector: _selector,
+        keepServicesOnSelectorMismatch: _keep,
+        ...spec
+      } = holder.spec;
+      const services = (spec.serviceSpec?.services ?? []).map((one) =>
+        isOf(this.place, one) ? wanted.entry : one,
+      );
       try {
-        await this.changes.replace(resource, {
+        const written = await this.changes.replace<HolderObject>(resource, {
           ...holder,
-          spec: { ...spec, serviceSpec: { ...spec.serviceSpec, services: changed } },
+          spec: { ...spec, ...wanted.selection, serviceSpec: { ...spec.serviceSpec, services } },
         });
+        assertTaken(this, selectionOf(written), wanted.selection);
         return true;
       } catch (error) {
         if (!isConflict(error)) throw error;
@@ -113,13 +137,22 @@ export async function replaceService(
       'invalid_step',
       `${input.image.reference} is no ServiceTemplate; make a new plan`,
     );
-  const { container, containerId, keptName, chain } = input;
-  const kept = await attempt.records.find(keptName);
-  const { entry } = await attempt.read();
-  if (entry.template === template && kept !== undefined)
-    return { containerId, found: 'done_before' };
-  const before = kept ?? (await attempt.records.keep(keptName, container, keptOf(entry)));
-  const written = await goTo(attempt, { template }, before.template, chain);
+  const { container, containerId, keptName, chain, clusters } = input;
+  const found = await attempt.read();
+  const before = await attempt.records.find(keptName);
+  if (before === undefined && found.entry.template === template)
+    throw drift(
+      cluster,
+      container,
+      `${serviceTitle(attempt.place)} of ${holderTitle(attempt.place)} is ${template} already, and somebody else did that: make a new plan`,
+    );
+  const kept =
+    before ??
+    (await attempt.records.keep(keptName, container, keptOf(found, clusters !== undefined)));
+  const written =
+    clusters === undefined
+      ? await goTo(attempt, { template, selection: kept.selection }, kept.template, chain)
+      : await goToSome(attempt, template, kept, clusters, chain);
   if (written) context.log(`${serviceTitle(attempt.place)} is to be ${template} from now on`);
   return { containerId, found: written ? 'done_now' : 'done_before' };
 }
@@ -136,74 +169,133 @@ export async function restoreService(
   // it was not changed by this upgrade
   if (kept === undefined) return { containerId, found: 'nothing_to_do' };
   const { entry } = await attempt.read();
-  const isThere = entry.template === kept.template;
-  const gone = isThere ? false : await goTo(attempt, kept, entry.template, chain);
+  const gone = await goTo(attempt, kept, entry.template, chain);
   if (start) await untilDeployed(attempt, kept.template);
-  const settled = await attempt.rewrite((now) =>
-    now.templateChain === kept.templateChain && now.version === kept.version
-      ? undefined
-      : withKept(now, kept),
-  );
+  const settled = await attempt.rewrite((now) => ({ entry: withKept(now.entry, kept) }));
   if (gone || settled)
     context.log(`${serviceTitle(attempt.place)} is ${kept.template} again, as before the upgrade`);
   return { containerId, found: gone || settled ? 'done_now' : 'done_before' };
 }
 
-function keptOf({ template, templateChain, version }: ServiceEntry): KeptService {
+function keptOf({ holder, entry }: FoundService, inWaves: boolean): KeptService {
+  const { template, templateChain, version } = entry;
   return {
     template,
     ...(templateChain === undefined ? {} : { templateChain }),
     ...(version === undefined ? {} : { version }),
+    ...(inWaves ? { selection: selectionOf(holder) } : {}),
+  };
+}
+
+function selectionOf({ spec }: HolderObject): Selection {
+  const { clusterSelector, keepServicesOnSelectorMismatch } = spec;
+  return {
+    ...(clusterSelector === undefined ? {} : { clusterSelector }),
+    ...(keepServicesOnSelectorMismatch === undefined ? {} : { keepServicesOnSelectorMismatch }),
   };
 }
 
 function withKept(entry: ServiceEntry, kept: KeptService): ServiceEntry {
   const { templateChain: _chain, version: _version, ...others } = entry;
-  return { ...others, ...kept };
+  const { selection: _selection, ...service } = kept;
+  return { ...others, ...service };
+}
+
+/**
+ * In some of the clusters only: the selector is narrowed to them, and what the others have is kept as it is, which k0rdent is told first. A k0rdent
+ * that does not know of that would remove it there.
+ */
+async function goToSome(
+  attempt: ServiceAttempt,
+  template: string,
+  { template: from, selection: before = {} }: KeptService,
+  labels: Readonly<Record<string, string>>,
+  chain: string | undefined,
+): Promise<boolean> {
+  const { clusterSelector = {} } = before;
+  const taken = Object.entries(labels).find(
+    ([key, value]) => (clusterSelector.matchLabels?.[key] ?? value) !== value,
+  );
+  if (taken !== undefined)
+    throw refusedService(
+      attempt,
+      `its selector asks for ${taken[0]}=${clusterSelector.matchLabels?.[taken[0]]}, and a wave for ${taken.join('=')}: correct the component’s service.waves`,
+    );
+  const kept = await attempt.rewrite(({ selection }) => ({
+    selection: { ...selection, keepServicesOnSelectorMismatch: true },
+  }));
+  if (kept) await untilSeen(attempt);
+  const selection = {
+    clusterSelector: {
+      ...clusterSelector,
+      matchLabels: { ...clusterSelector.matchLabels, ...labels },
+    },
+    keepServicesOnSelectorMismatch: true,
+  };
+  return (await goTo(attempt, { template, selection }, from, chain)) || kept;
 }
 
 /** @returns whether anything was written */
 async function goTo(
   attempt: ServiceAttempt,
-  to: Pick<KeptService, 'template' | 'version'>,
+  { template, version, selection }: Pick<KeptService, 'template' | 'version' | 'selection'>,
   from: string,
   chain: string | undefined,
 ): Promise<boolean> {
-  const attached = await attempt.rewrite((entry) => {
-    assertFrom(attempt, entry, from, to.template);
-    return chain === undefined || entry.templateChain === chain || entry.template === to.template
-      ? undefined
-      : { ...entry, templateChain: chain };
+  const attached = await attempt.rewrite(({ entry }) => {
+    assertFrom(attempt, entry, from, template);
+    return chain === undefined || entry.template === template
+      ? {}
+      : { entry: { ...entry, templateChain: chain } };
   });
   if (attached)
     attempt.context.log(`${serviceTitle(attempt.place)} has the ServiceTemplateChain ${chain} now`);
-  await untilKnown(attempt, from, to.template);
-  const written = await attempt.rewrite((entry) => {
-    assertFrom(attempt, entry, from, to.template);
-    if (entry.template === to.template) return undefined;
+  await untilKnown(attempt, from, template);
+  const written = await attempt.rewrite(({ entry, selection: now }) => {
+    assertFrom(attempt, entry, from, template);
+    const clusters = { selection: selection ?? now };
+    if (entry.template === template) return clusters;
     // the version is the old template's: k0rdent asks the new one for its own
     const { version: _version, ...others } = entry;
     return {
-      ...others,
-      template: to.template,
-      ...(to.version === undefined ? {} : { version: to.version }),
+      ...clusters,
+      entry: { ...others, template, ...(version === undefined ? {} : { version }) },
     };
   });
   return attached || written;
 }
 
+/** What k0rdent's definitions do not know is dropped without a word. */
+function assertTaken(attempt: ServiceAttempt, now: Selection, wanted: Selection): void {
+  if (wanted.keepServicesOnSelectorMismatch !== true) return;
+  if (now.keepServicesOnSelectorMismatch === true) return;
+  throw refusedService(
+    attempt,
+    'this k0rdent does not know keepServicesOnSelectorMismatch, without which it would remove the service from all clusters but those of a wave: ' +
+      'upgrade k0rdent, or take the component’s service.waves away',
+  );
+}
+
+function refusedService({ cluster, place, planned }: ServiceAttempt, why: string): LiftlockError {
+  return new LiftlockError(
+    'target_refused',
+    `${serviceTitle(place)} of ${holderTitle(place)} on ${cluster.name} is not changed: ${why}`,
+    { details: { target: cluster.name, container: planned.container } },
+  );
+}
+
 /** Nobody else has changed it since it was looked at. */
 function assertFrom(
-  { cluster, place, planned }: ServiceAttempt,
+  attempt: ServiceAttempt,
   { template, disable }: ServiceEntry,
   from: string,
   to: string,
 ): void {
+  const { cluster, place, planned } = attempt;
   if (disable === true)
-    throw new LiftlockError(
-      'target_refused',
-      `${serviceTitle(place)} of ${holderTitle(place)} on ${cluster.name} is not changed: it is disabled, so that k0rdent does nothing about it; take \`disable\` away`,
-      { details: { target: cluster.name, container: planned.container } },
+    throw refusedService(
+      attempt,
+      'it is disabled, so that k0rdent does nothing about it; take `disable` away',
     );
   if (template === from || template === to) return;
   throw drift(
@@ -246,6 +338,16 @@ async function untilKnown(attempt: ServiceAttempt, from: string, to: string): Pr
         { details: { target: cluster.name, container: attempt.planned.container } },
       );
     }
+    await attempt.pause();
+  }
+}
+
+/** Until k0rdent has looked at it as it is now. */
+async function untilSeen(attempt: ServiceAttempt): Promise<void> {
+  const began = performance.now();
+  while (!isSeen((await attempt.read()).holder)) {
+    if (performance.now() - began > SEEN_MS)
+      throw refusedService(attempt, `k0rdent has not looked at it for ${SEEN_MS / 1000} s`);
     await attempt.pause();
   }
 }

@@ -14,13 +14,17 @@ export interface ServiceEntry {
   readonly disable?: boolean;
 }
 
+/** Which clusters a MultiClusterService is for, and what becomes of its services in those that no longer are: they stay, or are removed (the default). */
+export interface Selection {
+  readonly clusterSelector?: LabelSelector;
+  readonly keepServicesOnSelectorMismatch?: boolean;
+}
+
 /** A ClusterDeployment or a MultiClusterService. */
 export interface HolderObject extends KubeObject {
   readonly spec: {
     readonly serviceSpec?: { readonly services?: readonly ServiceEntry[] };
-    /** Of a MultiClusterService. */
-    readonly clusterSelector?: LabelSelector;
-  };
+  } & Selection;
   readonly status?: {
     readonly observedGeneration?: number;
     readonly conditions?: readonly Condition[];

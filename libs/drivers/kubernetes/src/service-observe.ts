@@ -7,8 +7,7 @@ import {
   type ActionOutput,
   type Observation,
 } from '#contracts';
-import type { ObserveQuery, StepContext } from '#drivers/core';
-import { LiftlockError } from '#kernel';
+import { assertAsPlanned, type ObserveQuery, type StepContext } from '#drivers/core';
 import type { Cluster } from './cluster.js';
 import { ownerOf } from './owner.js';
 import type { Validated } from './service-objects.js';
@@ -128,17 +127,10 @@ export async function assertServiceUnchanged(
 ): Promise<ActionOutput<'instance.assert-unchanged'>> {
   const now = await observeService(cluster, container, signal);
   const expected = { UID: containerId, template: imageReference, deployed: running };
-  const found = { UID: now.containerId, template: now.imageReference, deployed: now.running };
-  const changed = (['UID', 'template', 'deployed'] as const).filter(
-    (key) => expected[key] !== found[key],
-  );
-  if (changed.length === 0) return {};
-  const what = changed
-    .map((key) => `${key} was ${String(expected[key])}, is ${String(found[key] ?? 'gone')}`)
-    .join('; ');
-  throw new LiftlockError(
-    'drift',
-    `${serviceTitle(serviceAt(container))} on ${cluster.name} is not as it was planned: ${what}; make a new plan`,
-    { details: { container, expected, found } },
-  );
+  const actual = now.found
+    ? { UID: now.containerId, template: now.imageReference, deployed: now.running }
+    : undefined;
+  const title = `${serviceTitle(serviceAt(container))} on ${cluster.name}`;
+  assertAsPlanned(title, expected, actual, { container });
+  return {};
 }

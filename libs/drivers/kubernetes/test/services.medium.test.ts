@@ -125,6 +125,8 @@ describe('a service of a ClusterDeployment', () => {
       code: 'drift',
       message: expect.stringContaining('was changed during the upgrade, to ingress-4') as unknown,
     });
+    const ahead = await scene.start('ahead', '2', 'up');
+    await expect(ahead.replace('2', { chain: 'up' })).rejects.toThrow('is ingress-2 already, and');
     const off = await scene.start('off', '1', 'up');
     await scene.cluster.apply(
       clusterDeployment('off', {}, { ...service('1', 'up'), disable: true }),
@@ -163,6 +165,68 @@ describe('a service of a MultiClusterService', () => {
     await one.restoreOld({ chain: 'down' });
     expect(scene.k0rdent.history.get('ring-a web/ingress')).toEqual(['1', '2', '1'].map(template));
     expect(await one.entry()).toEqual(service('1', 'up'));
+  });
+});
+
+describe('a service of a MultiClusterService whose clusters go in waves', () => {
+  const clusters = ['canary', 'early', 'rest'];
+  const historyOf = (prefix: string): unknown[] =>
+    clusters.map((ring) => scene.k0rdent.history.get(`${prefix}-${ring} web/ingress`));
+  const start = async (prefix: string) => {
+    const { namespace } = scene.cluster;
+    const fleet = `${namespace}-${prefix}`;
+    const name = `${prefix}-${namespace}`;
+    await scene.cluster.apply(
+      ...clusters.map((ring) => clusterDeployment(`${prefix}-${ring}`, { fleet, ring })),
+      {
+        ...K0RDENT,
+        kind: 'MultiClusterService',
+        metadata: { name, labels: { test: namespace } },
+        spec: {
+          clusterSelector: { matchLabels: { fleet } },
+          serviceSpec: { services: [service('1', 'up')] },
+        },
+      },
+    );
+    const one = await scene.service({ holder: 'MultiClusterService', object: name }, template('1'));
+    return { one, before: (await one.now()).spec };
+  };
+
+  it('gets a template wave by wave, others keep theirs meanwhile, and in the end all are selected as before', async () => {
+    const { one, before } = await start('waves');
+    await one.replace('2', { chain: 'up', clusters: { ring: 'canary' } });
+    expect((await one.check('2')).detail).toBe('ingress-2 is deployed in 1 of 1 clusters');
+    const [first, second] = ['1', '2'].map(template);
+    expect(historyOf('waves')).toEqual([[first, second], [first], [first]]);
+    await one.replace('2', { chain: 'up', clusters: { ring: 'early' } });
+    await one.check('2');
+    expect(historyOf('waves')).toEqual([[first, second], [first, second], [first]]);
+    await one.replace('2', { chain: 'up' });
+    expect((await one.check('2')).detail).toBe('ingress-2 is deployed in 3 of 3 clusters');
+    expect(historyOf('waves')).toEqual(clusters.map(() => [first, second]));
+    const { serviceSpec: _service, ...selection } = (await one.now()).spec;
+    const { serviceSpec: _before, ...selected } = before;
+    expect(selection).toEqual(selected);
+  });
+
+  it('goes back from the middle of them to what was, in every cluster, wherever an attempt is cut off', async () => {
+    const { one, before } = await start('middle');
+    await expectToFindItself((changes) =>
+      one.replace('2', { chain: 'up', clusters: { ring: 'canary' } }, changes),
+    );
+    await one.check('2');
+    await expectToFindItself((changes) => one.restoreOld({ chain: 'down' }, changes));
+    expect((await one.now()).spec).toEqual(before);
+    const [first, second] = ['1', '2'].map(template);
+    expect(historyOf('middle')).toEqual([[first, second, first], [first], [first]]);
+  });
+
+  it('is refused where a wave would select what is not selected', async () => {
+    const { one, before } = await start('wrong');
+    await expect(one.replace('2', { chain: 'up', clusters: { fleet: 'other' } })).rejects.toThrow(
+      'and a wave for fleet=other',
+    );
+    expect((await one.now()).spec).toEqual(before);
   });
 });
 
