@@ -51,7 +51,7 @@ export class ByHandService {
   }
 
   private async snapshot(context: StepContext, one: InstanceWithData): ReturnType<RunPart['act']> {
-    const { container, keptName, folder, paths, consistency, hooks, keepAside } = one;
+    const { container, keptName, folder, paths, consistency, hooks, keepAside, engine } = one;
     const inFolder = folder === undefined ? {} : { folder };
     const source = { container, containerId: container, keptName, ...inFolder, paths };
     // what works on a folder a person has to stop: whatever still runs is named
@@ -67,6 +67,7 @@ export class ByHandService {
       ...{ backup: one.instance, consistency },
       ...(hooks === undefined ? {} : { hooks }),
       ...(keepAside === undefined ? {} : { keepAside }),
+      ...(engine === undefined ? {} : { engine }),
       ...stop,
     });
     const { files, location, warnings } = made;

@@ -1,4 +1,10 @@
-import { Inject, Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
+import {
+  Inject,
+  Injectable,
+  Logger,
+  type BeforeApplicationShutdown,
+  type OnApplicationBootstrap,
+} from '@nestjs/common';
 import type {
   BackupKeyData,
   BackupView,
@@ -21,7 +27,7 @@ const FRESH_MS = 60_000;
 
 /** What backups there are. The repository's folder is the truth: the records are made of it, and anew when they are lost. */
 @Injectable()
-export class CatalogueService implements OnApplicationBootstrap {
+export class CatalogueService implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger(CatalogueService.name);
   private walkedAt: number | undefined;
   private walking: Promise<void> | undefined;
@@ -33,13 +39,19 @@ export class CatalogueService implements OnApplicationBootstrap {
     private readonly repository: Repository,
   ) {}
 
-  onApplicationBootstrap(): void {
+  /** @throws LiftlockError `misconfigured` when what the settings ask for is not on this machine */
+  async onApplicationBootstrap(): Promise<void> {
+    await this.repository.assertUsable();
     // a slow or unmounted store must keep no service from starting
     this.refresh().catch((error: unknown) =>
       this.logger.error(
         `the repository ${this.repository.store.location} was not walked: ${String(error)}`,
       ),
     );
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.repository.close();
   }
 
   async list(filter: QueryData<'list-backups'>): Promise<ListedBackup[]> {
@@ -66,11 +78,14 @@ export class CatalogueService implements OnApplicationBootstrap {
   /** With what a look at its folder tells. */
   async look(row: BackupRow): Promise<ListedBackup> {
     const folder = this.folderOf(row);
-    const found = await folder.look(Number(row.archive_bytes));
+    const found = await folder.look(Number(row.archive_bytes), row.restic_snapshot);
     const listed = { ...listedOf(row), present: found !== 'missing' };
     if (found !== 'damaged') return listed;
     // that much needs no reading: it must not pass for a good one until somebody verifies it
-    const problem = `${folder.path}: its archive is not as long as it was`;
+    const problem =
+      row.restic_snapshot === null
+        ? `${folder.path}: its archive is not as long as it was`
+        : `${folder.path}: restic has no snapshot ${row.restic_snapshot} any more`;
     if (listed.verification?.state === 'running')
       return { ...listed, verification: { ...listed.verification, problem } };
     const now = this.clock.now().toISOString();
@@ -156,7 +171,7 @@ export class CatalogueService implements OnApplicationBootstrap {
   private async sweep(): Promise<void> {
     try {
       const atRest = (upgrade: string) => this.work.single((db) => isSetAtRest(db, upgrade));
-      for (const path of await this.repository.store.sweep(atRest))
+      for (const path of await this.repository.sweep(atRest))
         this.logger.log(`${path} was left by an attempt that was cut off: it is removed`);
     } catch (error) {
       this.logger.error(
@@ -178,7 +193,10 @@ function summaryOf(manifest: StoredManifest): ManifestSummary {
     containerId: source.containerId,
     paths: source.paths,
     ...(source.folder === undefined ? {} : { folder: source.folder }),
-    archive: { file: archive.file, format: archive.format, tools: archive.tools },
+    archive: {
+      ...{ file: archive.file, format: archive.format, tools: archive.tools },
+      ...(archive.restic === undefined ? {} : { restic: archive.restic }),
+    },
     counts: { ...(manifest.counts ?? countTypes(manifest.entries ?? [])) },
     ...(sealed === undefined ? {} : { encryptedTo: sealed.recipients }),
     ...(source.image === undefined ? {} : { image: source.image }),

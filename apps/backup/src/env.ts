@@ -70,6 +70,8 @@ const fields = stepServiceEnv.extend({
   LIFTLOCK_BACKUP_RECIPIENTS: listOf(
     z.string().regex(/^age1[a-z0-9]+$/, 'must be public keys of age (age1…)'),
   ),
+  /** To the password of the repositories of restic, for documents that say `engine: restic`. Default: nothing is kept by restic. */
+  LIFTLOCK_BACKUP_RESTIC_PASSWORD: reference.optional(),
   /** References, with commas between, to the keys (`AGE-SECRET-KEY-…`) that encrypted backups are read with. */
   LIFTLOCK_BACKUP_KEYS: listOf(reference),
 });

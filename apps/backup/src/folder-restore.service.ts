@@ -47,10 +47,11 @@ export class FolderRestoreService {
     manifest: Manifest,
     folder: string,
   ): Promise<string[]> {
-    if (manifest.archive.format !== 'tar.zst')
+    const { format } = manifest.archive;
+    if (format !== 'tar.zst' && format !== 'tar')
       throw new LiftlockError(
         'misconfigured',
-        `an archive of the format ${manifest.archive.format} goes to its instance only`,
+        `an archive of the format ${format} goes to its instance only`,
       );
     const mark = join(folder, MARK);
     try {
@@ -118,7 +119,9 @@ export class FolderRestoreService {
     });
     try {
       const [sent, code] = await Promise.allSettled([
-        pipeline(archive, createZstdDecompress(), tar.stdin, { signal: context.signal }),
+        manifest.archive.format === 'tar'
+          ? pipeline(archive, tar.stdin, { signal: context.signal })
+          : pipeline(archive, createZstdDecompress(), tar.stdin, { signal: context.signal }),
         ended.promise,
       ]);
       if (code.status === 'rejected')

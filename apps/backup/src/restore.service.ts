@@ -73,7 +73,8 @@ export class RestoreService {
       context.signal,
       progress(context, manifest, 'restore'),
     );
-    await data.write(context, input, archive, keeps ? name : undefined);
+    const plain = manifest.archive.format === 'tar';
+    await data.write(context, { ...input, plain }, archive, keeps ? name : undefined);
     const wrong = differences(manifest.entries, await data.list(context, input));
     if (wrong.length > 0) {
       throw new LiftlockError(

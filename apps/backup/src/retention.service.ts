@@ -95,7 +95,8 @@ export class RetentionService {
       const { listed: judged } = found.candidate;
       // judged as missing, it must not go when its store is back by now: the next walk lists it
       if (judged.present === false) return { listed: judged, deleteFiles: undefined };
-      return { listed: judged, deleteFiles: await this.catalogue.folderOf(row).takeOut() };
+      const folder = this.catalogue.folderOf(row);
+      return { listed: judged, deleteFiles: await folder.takeOut(row.restic_snapshot) };
     });
     // it is out of the repository by now: what is left of it after a crash is swept
     await deleteFiles?.();

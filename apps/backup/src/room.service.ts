@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import type { DataEngine } from '#contracts';
 import type { DataDriver, DataSource, DataSpace, StepContext } from '#drivers/core';
 import { LiftlockError, mebibytes } from '#kernel';
 import { UnitOfWork } from '#persistence';
@@ -15,8 +16,10 @@ export interface SnapshotRoom extends PromisedRoom {
   readonly space: DataSpace;
   /** Bytes that the data takes on its disks. */
   readonly dataBytes: number;
-  /** That the archive may have. */
+  /** That the archive may take in the repository. */
   readonly archiveBytes: number;
+  /** That may pass while it is written. */
+  readonly passingBytes: number;
 }
 
 /** Whether there is room for what a step is about to write: seen before it begins, not in the middle of it. */
@@ -36,7 +39,7 @@ export class RoomService {
    */
   async forSnapshot(
     context: StepContext,
-    source: KeptSource,
+    source: KeptSource & { readonly engine?: DataEngine | undefined },
     space: DataSpace,
   ): Promise<SnapshotRoom> {
     const tight = source.keepAside === false ? undefined : tightDisk(space);
@@ -54,15 +57,17 @@ export class RoomService {
       target: context.target.name,
       container: source.container,
     };
-    const forerunner = await this.work.single((db) => this.backups.lastPacked(db, at));
-    const { bytes, dataBytes } = archiveEstimate(space, this.ratio, forerunner);
+    const forerunner = await this.work.single((db) =>
+      this.backups.lastPacked(db, at, source.engine ?? 'archive'),
+    );
+    const { bytes, dataBytes, passingBytes } = archiveEstimate(space, this.ratio, forerunner);
     const wayOut =
       forerunner === undefined
         ? ', or say by LIFTLOCK_BACKUP_RATIO how well such data is known to pack'
         : '';
     const what = `an archive of ${mebibytes(dataBytes)} of data of ${source.container}`;
     const promised = await this.store.promise(bytes, what, wayOut);
-    return { ...promised, space, dataBytes, archiveBytes: bytes };
+    return { ...promised, space, dataBytes, archiveBytes: bytes, passingBytes };
   }
 
   /**

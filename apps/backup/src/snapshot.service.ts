@@ -1,6 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { ActionInput, ActionOutput } from '#contracts';
-import { transferMeter, type DataDriver, type DataEntry, type StepContext } from '#drivers/core';
+import {
+  transferMeter,
+  type DataDriver,
+  type DataEntry,
+  type DataSource,
+  type StepContext,
+} from '#drivers/core';
 import { LiftlockError, type Clock } from '#kernel';
 import { UnitOfWork } from '#persistence';
 import { DataDrivers } from './data-drivers.js';
@@ -71,12 +77,13 @@ export class SnapshotService {
     if (isStoppedForIt) await assertUnused(data, context, input, 'no snapshot is taken');
     await context.guard();
     if (before !== undefined) await this.discardOutdated(context, folder, before);
-    const attempt = await folder.begin(context.token);
+    await this.prepare(context, folder, input.engine);
+    const attempt = await folder.begin(context.token, input.engine, context.signal);
     let room: SnapshotRoom | undefined;
     try {
       const reading = await this.quiet.during(context, input, async (quiet) => {
         if (stop !== undefined) await assertUnused(data, quiet, input, 'no snapshot is taken');
-        return this.read(quiet, input, data, attempt, (made) => (room = made));
+        return this.read(quiet, sourceOf(input), data, attempt, (made) => (room = made));
       });
       const manifest = await this.prove(context, input, attempt, reading);
       const committed = await attempt.commit(manifest, () => context.guard());
@@ -91,12 +98,12 @@ export class SnapshotService {
 
   private async read(
     context: StepContext,
-    input: SnapshotInput,
+    input: ReturnType<typeof sourceOf>,
     data: DataDriver,
     attempt: BackupAttempt,
     onRoom: (room: SnapshotRoom) => void,
   ): Promise<Reading> {
-    const { format, tools } = await data.archiver(context);
+    const { format, tools } = await data.archiver(context, input);
     const origin = await data.origin(context, input);
     const startedAt = this.clock.now().toISOString();
     const told = transferMeter(context, 'snapshot');
@@ -116,13 +123,14 @@ export class SnapshotService {
           (bytes) => {
             its.written(bytes);
             written += bytes;
-            told({ doneBytes: written, totalBytes: Math.max(written, its.archiveBytes) });
+            told({ doneBytes: written, totalBytes: Math.max(written, its.passingBytes) });
           },
           its.archiveBytes,
         ),
     );
     const endedAt = this.clock.now().toISOString();
-    return { read, origin, format, tools, startedAt, endedAt };
+    const engine = await this.toolOf(input);
+    return { read, origin, format, tools: { ...tools, ...engine }, startedAt, endedAt };
   }
 
   /** What was written, read back and compared with what is known of it. @throws LiftlockError `data_corrupt` */
@@ -145,7 +153,11 @@ export class SnapshotService {
       context.log(`the archive was read back, and is as it was written; compared: ${how}`);
       return manifest;
     }
-    const archived = await entriesOf(attempt.readArchive(archive, context.signal), context.signal);
+    const archived = await entriesOf(
+      attempt.readArchive(archive, context.signal),
+      context.signal,
+      reading.format,
+    );
     const { entries, fuzzy } = readWhileRunning(listed.before, archived, listed.after);
     context.log(
       `the archive was read back, and is as it was written: ${entries.length} entries are in it`,
@@ -174,7 +186,7 @@ export class SnapshotService {
       ...(hooks === undefined ? {} : { hooks: commands }),
     };
     return sealManifest({
-      version: versionFor({ quiesced, fuzzy: found.fuzzy, source: input }),
+      version: versionFor({ quiesced, fuzzy: found.fuzzy, source: input, archive: read.archive }),
       backup: input.backup,
       environment: context.environment,
       application: context.application,
@@ -203,6 +215,25 @@ export class SnapshotService {
       spaceBytes: read.room.dataBytes,
       entries: [...found.entries],
     });
+  }
+
+  /** One attempt at a time makes the application's repository of restic. */
+  private async prepare(
+    context: StepContext,
+    folder: BackupFolder,
+    engine: SnapshotInput['engine'],
+  ): Promise<void> {
+    if (engine !== 'restic') return;
+    const archives = folder.archives();
+    if (await archives.isThere()) return;
+    await this.work.run(async (tx) => {
+      await this.backups.lockApplication(tx, context);
+      await archives.make(context.signal);
+    });
+  }
+
+  private async toolOf({ engine }: SnapshotInput): Promise<Readonly<Record<string, string>>> {
+    return engine === 'restic' ? { restic: await this.repository.restic.version() } : {};
   }
 
   private async foundBefore(
@@ -288,6 +319,11 @@ function fuzzyText(
     `the snapshot of ${container} is fuzzy: ${entries} of its files and folders changed while they were read${named}, ` +
     'so that they need not fit together'
   );
+}
+
+/** restic finds what it has already in what is not compressed. */
+function sourceOf(input: SnapshotInput): SnapshotInput & Pick<DataSource, 'plain'> {
+  return input.engine === 'restic' ? { ...input, plain: true } : input;
 }
 
 /** `<component>@<target>`, which stands in the step's id. */

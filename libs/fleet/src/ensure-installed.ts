@@ -46,12 +46,13 @@ const IMAGES: readonly Requirement[] = [
   program('getfattr', 'attr'),
 ];
 
-/** A registry, what images are read back with, what a client's cost is measured with, and shares that squash owners: for tests and benches. */
+/** A registry, what images are read back with, what a client's cost is measured with, shares that squash owners, and the second engine of backups: for tests and benches. */
 const REGISTRY: readonly Requirement[] = [
   program('docker-registry', 'docker-registry'),
   program('skopeo', 'skopeo'),
   program('time', 'time'),
   program('bindfs', 'bindfs'),
+  program('restic', 'restic'),
 ];
 
 export interface InstallOptions {

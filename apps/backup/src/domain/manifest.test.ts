@@ -72,18 +72,22 @@ describe('a manifest', () => {
     const quiesced = { how: 'running' as const, ran: [], startedAt: 'a', endedAt: 'b' };
     const fuzzy = { entries: 21, some: ['/data/payroll.db'] };
     const inFolder = { ...body.source, folder: '/mnt/share' };
-    const cases: ReadonlyArray<[Partial<typeof body>, 2 | 3 | 4 | 5]> = [
+    const restic = { repository: '../../restic', snapshot: 'c'.repeat(64), addedBytes: 7 } as const;
+    const inRestic = { ...body.archive, restic };
+    const cases: ReadonlyArray<[Partial<typeof body>, 2 | 3 | 4 | 5 | 6]> = [
       [{ quiesced }, 2],
       [{ quiesced, source: inFolder }, 3],
       [{ quiesced: { ...quiesced, how: 'paused' } }, 5],
       [{ quiesced: { ...quiesced, hooks: { after: 'thaw' } } }, 5],
       [{ quiesced, fuzzy }, 5],
       [{ quiesced, fuzzy, source: inFolder }, 5],
+      [{ quiesced, archive: inRestic }, 6],
+      [{ quiesced, fuzzy, archive: inRestic }, 6],
     ];
     for (const [more, version] of cases) {
       const whole = { ...body, ...more };
       expect(versionFor(whole)).toBe(version);
-      for (const other of [2, 3, 4, 5] as const) {
+      for (const other of [2, 3, 4, 5, 6] as const) {
         const said = parseManifest(manifestText(sealManifest({ ...whole, version: other })));
         expect('manifest' in said, `${version} as ${other}`).toBe(other === version);
       }

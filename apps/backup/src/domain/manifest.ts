@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { dataConsistency, sha256, stepPlace } from '#contracts';
 import type { DataEntry } from '#drivers/core';
 import { canonicalJson, digestOf } from '#kernel';
+import { RESTIC_FROM_BACKUP } from '../repository/restic/restic-place.js';
 
 const dataEntry = z.strictObject({
   path: z.string(),
@@ -24,9 +25,9 @@ const dataEntry = z.strictObject({
 const manifestHead = z.strictObject({
   /**
    * Of this format: what a later one has is optional here, so that all are read. 3 is what lay in a folder, 4 what is encrypted, 5 what was paused, had
-   * the application's help, or is fuzzy. docs/backup-format.md says what each has.
+   * the application's help, or is fuzzy, 6 whose archive restic keeps. docs/backup-format.md says what each has.
    */
-  version: z.literal([1, 2, 3, 4, 5]),
+  version: z.literal([1, 2, 3, 4, 5, 6]),
   backup: z.string(),
   environment: z.string(),
   application: z.string(),
@@ -86,6 +87,16 @@ const manifestHead = z.strictObject({
     tools: z.record(z.string(), z.string()),
     bytes: z.number().int().min(0),
     sha256,
+    /** Where it lies that is no file beside the manifest: the file of a snapshot of restic. */
+    restic: z
+      .strictObject({
+        /** Relative to the manifest's folder. */
+        repository: z.literal(RESTIC_FROM_BACKUP),
+        snapshot: z.string().regex(/^[0-9a-f]{64}$/),
+        /** Bytes of it that were in no earlier snapshot, before restic compressed them. */
+        addedBytes: z.number().int().min(0),
+      })
+      .optional(),
   }),
   /** Regular files, and the bytes in them. */
   files: z.number().int().min(0),
@@ -141,9 +152,12 @@ export function versionFor({
   fuzzy,
   source,
   sealed,
+  archive,
 }: Pick<StoredManifest, 'quiesced' | 'fuzzy' | 'sealed'> & {
   readonly source: Pick<ManifestBody['source'], 'folder'>;
-}): 2 | 3 | 4 | 5 {
+  readonly archive: Pick<ManifestBody['archive'], 'restic'>;
+}): 2 | 3 | 4 | 5 | 6 {
+  if (archive.restic !== undefined) return 6;
   if (quiesced?.how === 'paused' || quiesced?.hooks !== undefined || fuzzy !== undefined) return 5;
   if (sealed !== undefined) return 4;
   return source.folder === undefined ? 2 : 3;
@@ -202,7 +216,7 @@ export function parseManifest(
   const parsed = storedManifest.safeParse(json);
   if (!parsed.success) {
     return {
-      problem: `is not a manifest of version 1 to 5: ${parsed.error.issues[0]?.message ?? 'unknown'}`,
+      problem: `is not a manifest of version 1 to 6: ${parsed.error.issues[0]?.message ?? 'unknown'}`,
     };
   }
   const { digest, ...body } = parsed.data;

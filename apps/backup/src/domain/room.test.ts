@@ -20,10 +20,20 @@ test('an archive is taken to be as large as its data, unless an earlier one says
   const space = spaceOf(8 * GIB, 0);
   expect(archiveEstimate(space, 1).bytes).toBe(8 * GIB);
   expect(archiveEstimate(space, 0.5).bytes).toBe(4 * GIB);
-  const packed = { archiveBytes: GIB, spaceBytes: 5 * GIB };
+  const packed = { engine: 'archive', archiveBytes: GIB, spaceBytes: 5 * GIB } as const;
   expect(archiveEstimate(space, 1, packed).bytes).toBe(2 * GIB);
-  const loose = { archiveBytes: 6 * GIB, spaceBytes: 5 * GIB };
+  const loose = { ...packed, archiveBytes: 6 * GIB };
   expect(archiveEstimate(space, 1, loose).bytes).toBe(8 * GIB);
+});
+
+test('of what restic has a snapshot already, what was added and a quarter of the data may be new', () => {
+  const kept = { engine: 'restic', archiveBytes: 5 * GIB, spaceBytes: 5 * GIB } as const;
+  const estimate = (now: number): number => archiveEstimate(spaceOf(now * GIB, 0), 1, kept).bytes;
+  expect(estimate(4)).toBe(GIB);
+  expect(estimate(8)).toBe(5 * GIB);
+  expect(estimate(40)).toBe(40 * GIB);
+  // all of it passes, whatever is kept
+  expect(archiveEstimate(spaceOf(8 * GIB, 0), 1, kept).passingBytes).toBe(8 * GIB);
 });
 
 test('a restore has the room of what it removes, and is short of what is beyond that', () => {

@@ -1,3 +1,4 @@
+import type { DataEngine } from '#contracts';
 import type { DataDisk, DataEntry, DataSpace } from '#drivers/core';
 import type { Manifest } from './manifest.js';
 
@@ -5,31 +6,43 @@ import type { Manifest } from './manifest.js';
 const BYTES_AN_ENTRY = 1_536;
 /** How much worse than the one before it an archive may be packed. */
 const MARGIN = 1.25;
+/** Part of the data that may have changed since restic kept it last. */
+const CHANGED = 0.25;
 /** Bytes in a block of most file systems. */
 const BLOCK = 4_096;
 
 /** An earlier backup of the same instance. */
 export interface Forerunner {
+  readonly engine: DataEngine;
   readonly archiveBytes: number;
   readonly spaceBytes: number;
 }
 
 /**
- * Bytes that an archive of so much data may have.
+ * Bytes that an archive of so much data may take in the repository, and that may pass while it is written: restic takes all of it and keeps what is new.
  * @param ratio of archive to data, where there is no earlier backup to tell from
  */
 export function archiveEstimate(
   space: DataSpace,
   ratio: number,
   forerunner?: Forerunner,
-): { readonly bytes: number; readonly dataBytes: number } {
+): { readonly bytes: number; readonly dataBytes: number; readonly passingBytes: number } {
   const dataBytes = space.disks.reduce((sum, { usedBytes }) => sum + usedBytes, 0);
   const most = dataBytes + space.entries * BYTES_AN_ENTRY;
+  if (forerunner?.engine === 'restic') {
+    const grown = Math.max(0, dataBytes - forerunner.spaceBytes);
+    return {
+      bytes: Math.ceil(Math.min(most, grown + most * CHANGED)),
+      dataBytes,
+      passingBytes: most,
+    };
+  }
   const seen =
     forerunner === undefined || forerunner.spaceBytes === 0
       ? ratio
       : Math.min((forerunner.archiveBytes / forerunner.spaceBytes) * MARGIN, 1);
-  return { bytes: Math.ceil(most * seen), dataBytes };
+  const bytes = Math.ceil(most * seen);
+  return { bytes, dataBytes, passingBytes: bytes };
 }
 
 export interface Shortage {

@@ -2,7 +2,7 @@ import type { BackupVerification, ListedBackup } from '#contracts';
 
 /** What is listed of a backup, in the order of `BackupRow`. */
 export const LISTED_COLUMNS = `backup, upgrade, environment, application, instance, location, created_at, files, bytes, archive_bytes,
-  archive_sha256, consistency, manifest_digest, incomplete_since, restored_at, fuzzy, verify_started, verify_bytes, verify_finished,
+  archive_sha256, restic_snapshot, consistency, manifest_digest, incomplete_since, restored_at, fuzzy, verify_started, verify_bytes, verify_finished,
   verify_problem, verify_lease > now() AS verify_held`;
 
 export interface BackupRow {
@@ -17,6 +17,8 @@ export interface BackupRow {
   readonly bytes: string;
   readonly archive_bytes: string;
   readonly archive_sha256: string;
+  /** Not null: restic has the archive. */
+  readonly restic_snapshot: string | null;
   readonly consistency: string;
   readonly manifest_digest: string;
   readonly incomplete_since: Date | null;
@@ -44,6 +46,7 @@ export function listedOf(row: BackupRow): ListedBackup {
     bytes: Number(row.bytes),
     archiveBytes: Number(row.archive_bytes),
     archiveSha256: row.archive_sha256,
+    engine: row.restic_snapshot === null ? 'archive' : 'restic',
     consistency: row.consistency,
     ...(row.fuzzy === null ? {} : { fuzzy: row.fuzzy }),
     ...(verification === undefined ? {} : { verification }),

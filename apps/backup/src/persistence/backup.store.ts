@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import type { BackupKeyData, QueryData } from '#contracts';
+import type { BackupKeyData, DataEngine, QueryData } from '#contracts';
 import type { StoredManifest } from '../domain/manifest.js';
 import type { Forerunner } from '../domain/room.js';
-import type { BackupKey } from '../repository/backup-folder.js';
+import type { ApplicationKey, BackupKey } from '../repository/backup-key.js';
 import { LISTED_COLUMNS, type BackupRow } from './backup-row.js';
 
 const keyOf = (key: BackupKey): string[] => [
@@ -29,15 +29,15 @@ export class BackupStore {
     await tx.query(
       `INSERT INTO backups (environment, application, backup, upgrade, step_id, instance, target, container, location,
          created_at, files, bytes, archive_bytes, archive_sha256, manifest_digest, consistency,
-         space_bytes, fuzzy,
+         space_bytes, fuzzy, restic_snapshot,
          verify_started, verify_finished, verify_bytes)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, CASE WHEN $19 THEN now() END, CASE WHEN $19 THEN now() END, $20) ON CONFLICT DO NOTHING`,
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, CASE WHEN $20 THEN now() END, CASE WHEN $20 THEN now() END, $21) ON CONFLICT DO NOTHING`,
       [
         ...[manifest.environment, manifest.application, manifest.backup, manifest.upgrade],
         ...[manifest.stepId, manifest.instance, source.target.name, source.container, location],
         ...[manifest.createdAt, manifest.files, manifest.bytes, archive.bytes, archive.sha256],
         ...[manifest.digest, manifest.consistency, manifest.spaceBytes ?? null],
-        manifest.fuzzy?.entries ?? null,
+        ...[manifest.fuzzy?.entries ?? null, archive.restic?.snapshot ?? null],
         ...[verified !== undefined, verified === undefined ? 0 : archive.bytes],
       ],
     );
@@ -81,21 +81,23 @@ export class BackupStore {
     );
   }
 
-  /** How well the data of a container packed when it was backed up last. */
+  /** How well the data of a container packed when an engine backed it up last. */
   async lastPacked(
     tx: EntityManager,
     at: { readonly environment: string; readonly target: string; readonly container: string },
+    engine: DataEngine,
   ): Promise<Forerunner | undefined> {
     const rows = await tx.query<Array<{ archive_bytes: string; space_bytes: string }>>(
       `SELECT archive_bytes, space_bytes FROM backups
        WHERE environment = $1 AND target = $2 AND container = $3 AND space_bytes IS NOT NULL
+         AND (restic_snapshot IS NOT NULL) = $4
        ORDER BY created_at DESC LIMIT 1`,
-      [at.environment, at.target, at.container],
+      [at.environment, at.target, at.container, engine === 'restic'],
     );
     const [row] = rows;
     return row === undefined
       ? undefined
-      : { archiveBytes: Number(row.archive_bytes), spaceBytes: Number(row.space_bytes) };
+      : { engine, archiveBytes: Number(row.archive_bytes), spaceBytes: Number(row.space_bytes) };
   }
 
   /** Newest first. @param filter without a limit: all */
@@ -143,6 +145,16 @@ export class BackupStore {
   ): Promise<void> {
     await tx.query(`SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, [
       `backups ${environment}/${application}/${instance}`,
+    ]);
+  }
+
+  /** Held until the transaction ends. */
+  async lockApplication(
+    tx: EntityManager,
+    { environment, application }: ApplicationKey,
+  ): Promise<void> {
+    await tx.query(`SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, [
+      `restic of ${environment}/${application}`,
     ]);
   }
 

@@ -1,4 +1,5 @@
 import { StepsTables1700000000500 } from '#steps';
+import { BackupEngine1700000012000 } from './backup-engine.migration.js';
 import { BackupRuns1700000011000 } from './backup-runs.migration.js';
 import { BackupVerification1700000007000 } from './backup-verification.migration.js';
 import { BackupTables1700000003000 } from './backups.migration.js';
@@ -11,4 +12,5 @@ export const MIGRATIONS = [
   BackupVerification1700000007000,
   Quiets1700000010000,
   BackupRuns1700000011000,
+  BackupEngine1700000012000,
 ];

@@ -70,6 +70,19 @@ describe('a small archive', () => {
     });
   });
 
+  it('is taken apart as it is where it is not compressed', async () => {
+    const proof = proveArchive(
+      ...([Readable.from([await archive()]), manifestWith(ENTRIES, 'tar'), signal] as const),
+    );
+    expect(await proof).toMatchObject({ entries: 6, files: 3, whole: true });
+    const other = Readable.from([await archive({ ...TEXTS, '/data/a': 'FIRST' })]);
+    await expect(proveArchive(other, manifestWith(ENTRIES, 'tar'), signal)).rejects.toThrow(
+      /\/data\/a has sha256/,
+    );
+    const unknown = entriesOf(Readable.from(['{}']), signal, 'json');
+    await expect(unknown).rejects.toMatchObject({ code: 'misconfigured' });
+  });
+
   it('of a folder itself has it as /, and what is in it below that', async () => {
     const tar = pack();
     const owner = { uid: 7, gid: 8, mtime: TIME };
@@ -159,7 +172,11 @@ describe('a large archive', () => {
 
 describe('what an archive holds', () => {
   it('is listed as the manifest lists it, in its order', async () => {
-    const found = await entriesOf(Readable.from([zstdCompressSync(await archive())]), signal);
+    const found = await entriesOf(
+      Readable.from([zstdCompressSync(await archive())]),
+      signal,
+      'tar.zst',
+    );
     const wanted = ENTRIES.map((entry) =>
       Object.fromEntries(Object.entries(entry).filter(([, value]) => value !== undefined)),
     );
@@ -186,7 +203,7 @@ describe('what an archive holds', () => {
     );
     tar.finalize();
     const bytes = zstdCompressSync(await buffer(tar));
-    const [entry] = await entriesOf(Readable.from([bytes]), signal);
+    const [entry] = await entriesOf(Readable.from([bytes]), signal, 'tar.zst');
     const content = `beforehole!!${'\0'.repeat(1024 * 1024)}end`;
     expect(entry).toMatchObject({ path: '/data/holes', size: 1_048_591, sha256: sha256(content) });
   });

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import type { Readable } from 'node:stream';
+import { PassThrough, type Readable, type Transform } from 'node:stream';
 import { createZstdDecompress } from 'node:zlib';
 import type { DataEntry } from '#drivers/core';
 import { LiftlockError } from '#kernel';
@@ -33,8 +33,11 @@ export interface Proof {
   readonly whole: boolean;
 }
 
-/** Archives that we can take apart by ourselves; of others the hash is compared. */
-const FORMAT = 'tar.zst';
+/** How archives that we can take apart by ourselves are unpacked; of others the hash is compared. */
+const UNPACK: Readonly<Record<string, () => Unpack>> = {
+  'tar.zst': createZstdDecompress,
+  tar: () => new PassThrough({ highWaterMark: 1024 * 1024 }),
+};
 
 /**
  * Reads an archive to its end, and takes out of it what the bounds allow, the first entries first: each must be as in the manifest. Nothing
@@ -48,25 +51,37 @@ export async function proveArchive(
   signal: AbortSignal,
   bounds: ProofBounds = BOUNDS,
 ): Promise<Proof> {
-  if (manifest.archive.format !== FORMAT) {
+  const unpack = UNPACK[manifest.archive.format];
+  if (unpack === undefined) {
     for await (const _chunk of archive) {
       // what counts is how it ends
     }
     return { entries: 0, files: 0, bytes: 0, whole: false };
   }
   const sample = new Sample(manifest, bounds);
-  await eachEntry(archive, signal, (path, size) => sample.takes(path, size), sample);
+  await eachEntry(archive, unpack(), signal, (path, size) => sample.takes(path, size), sample);
   return sample.end();
 }
 
 /**
  * Every entry that an archive holds, with the hash of each file's content.
  * @param archive ends with an error unless it is what was written, byte for byte
- * @throws LiftlockError `data_corrupt`
+ * @param format of the archive
+ * @throws LiftlockError `data_corrupt`; `misconfigured` for a format that is not known
  */
-export async function entriesOf(archive: Readable, signal: AbortSignal): Promise<DataEntry[]> {
+export async function entriesOf(
+  archive: Readable,
+  signal: AbortSignal,
+  format: string,
+): Promise<DataEntry[]> {
+  const unpack = UNPACK[format];
+  if (unpack === undefined)
+    throw new LiftlockError(
+      'misconfigured',
+      `nobody can tell what is in an archive of the format ${format}`,
+    );
   const all: ArchivedEntry[] = [];
-  await eachEntry(archive, signal, () => true, {
+  await eachEntry(archive, unpack(), signal, () => true, {
     isEnough: () => false,
     add: (entry) => void all.push(entry),
   });
@@ -93,7 +108,7 @@ export async function entriesOf(archive: Readable, signal: AbortSignal): Promise
     });
 }
 
-type Unpack = ReturnType<typeof createZstdDecompress>;
+type Unpack = Transform;
 
 interface Taker {
   /** Nothing more is wanted. */
@@ -104,11 +119,11 @@ interface Taker {
 /** All of the archive passes; it is unpacked only as long as anything of it is wanted. */
 async function eachEntry(
   archive: Readable,
+  unpack: Unpack,
   signal: AbortSignal,
   hashes: (path: string, size: number) => boolean,
   taker: Taker,
 ): Promise<void> {
-  const unpack = createZstdDecompress();
   // an error is whoever's who takes from it
   unpack.on('error', () => undefined);
   const taking = take(unpack, hashes, taker);

@@ -3,6 +3,7 @@ import { PassThrough, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
+import type { DataEngine } from '#contracts';
 import { LiftlockError } from '#kernel';
 import {
   entriesText,
@@ -15,7 +16,10 @@ import {
 } from '../domain/manifest.js';
 import { decryptFrames, encryptFrames, NotAsEncrypted } from './age-format.js';
 import { foldersOf, isBackup, type BackupKey } from './backup-key.js';
-import type { Encryption } from './encryption.js';
+import { Encryption } from './encryption.js';
+import type { ResticArchives } from './restic/restic-archives.js';
+import { ResticAttempt } from './restic/restic-attempt.js';
+import type { ResticEngine } from './restic/restic-engine.js';
 import {
   MANIFEST,
   type Store,
@@ -26,6 +30,13 @@ import {
 
 export type { BackupKey } from './backup-key.js';
 
+/** What a backup's folder needs of restic. */
+export interface ResticUse {
+  readonly engine: ResticEngine;
+  /** Removes a snapshot, and sees to it that its room comes back. */
+  readonly forget: (snapshot: string) => void;
+}
+
 /** One backup in a store: its archive and its manifest, as they are written and checked. */
 export class BackupFolder {
   /** Where it lies: for people. */
@@ -33,9 +44,10 @@ export class BackupFolder {
   private readonly stored: StoredFolder;
 
   constructor(
-    store: Store,
+    private readonly store: Store,
     private readonly name: BackupKey,
     private readonly encryption: Encryption,
+    private readonly restic: ResticUse,
   ) {
     if (!isBackup(name.backup))
       throw new LiftlockError('invalid_step', `${name.backup} is no name for a backup`);
@@ -62,10 +74,12 @@ export class BackupFolder {
 
   /**
    * With its entries, whether they are encrypted or not.
-   * @throws LiftlockError `misconfigured`, naming the references to the keys, when none of them opens it
+   * @throws LiftlockError `misconfigured`, naming the references to the keys, when none of them opens it, or restic's password does not
    */
   async opened(manifest: StoredManifest): Promise<Manifest> {
     const { sealed } = manifest;
+    if (manifest.archive.restic !== undefined)
+      await this.archives().assertOpens(new AbortController().signal);
     if (sealed === undefined) return { ...manifest, entries: manifest.entries ?? [] };
     const path = `${this.path}/${MANIFEST}`;
     const fileKeyOf = (header: Uint8Array): Promise<Uint8Array> =>
@@ -103,24 +117,40 @@ export class BackupFolder {
   ): Readable {
     const stored = this.readStored(manifest, signal, onBytes);
     const { sealed, archive } = manifest;
-    if (sealed === undefined) return stored;
+    // restic has decrypted it already
+    if (sealed === undefined || archive.restic !== undefined) return stored;
     const path = `${this.path}/${archive.file}`;
     return decryptedArchive(stored, this.encryption, sealed.recipients, { path, signal });
   }
 
-  /** The archive as it lies there, encrypted or not; its stream ends with an error, `data_corrupt`, unless it was what the manifest says. */
+  /** The archive as it lies there, encrypted or not, or as restic gives it; its stream ends with an error, `data_corrupt`, unless it was what the manifest says. */
   readStored(
     { archive }: Pick<StoredManifest, 'archive'>,
     signal: AbortSignal,
     onBytes?: (bytes: number) => void,
   ): Readable {
-    return comparedArchive(this.stored, this.path, archive, signal, onBytes);
+    const { restic } = archive;
+    const from: Pick<StoredFolder, 'read'> =
+      restic === undefined
+        ? this.stored
+        : { read: (file, during) => this.archives().read(restic.snapshot, file, during) };
+    return comparedArchive(from, this.path, archive, signal, onBytes);
   }
 
-  /** What a look at names and sizes tells; contents are not read. `damaged`: the archive is gone, or not as long as it was. */
-  async look(archiveBytes: number): Promise<'there' | 'damaged' | 'missing'> {
+  /**
+   * What a look at names and sizes tells; contents are not read. `damaged`: the archive is gone, or not as long as it was.
+   * @param snapshot of restic, where that has the archive
+   */
+  async look(
+    archiveBytes: number,
+    snapshot?: string | null,
+  ): Promise<'there' | 'damaged' | 'missing'> {
     const sizes = await this.stored.sizes();
     if (sizes === undefined) return 'missing';
+    if (typeof snapshot === 'string') {
+      const names = await this.store.restic(this.name).names('snapshots');
+      return names.includes(snapshot) ? 'there' : 'damaged';
+    }
     const isThere = [...sizes].some(
       ([file, bytes]) => file.startsWith('data.') && bytes === archiveBytes,
     );
@@ -129,18 +159,42 @@ export class BackupFolder {
 
   /**
    * Takes it out of the repository at once.
+   * @param snapshot of restic that goes with it. Left out: it is left to the sweep, and what comes next has its pieces
    * @returns what deletes its files; nothing when it was not there
    */
-  takeOut(): Promise<(() => Promise<void>) | undefined> {
-    return this.stored.takeOut();
+  async takeOut(snapshot?: string | null): Promise<(() => Promise<void>) | undefined> {
+    const deleteFiles = await this.stored.takeOut();
+    if (deleteFiles === undefined || typeof snapshot !== 'string') return deleteFiles;
+    return async () => {
+      await deleteFiles();
+      this.restic.forget(snapshot);
+    };
   }
 
-  /** Room for one attempt; what earlier ones left is removed. @throws LiftlockError `misconfigured` when it could not be read back */
-  async begin(token: number): Promise<BackupAttempt> {
-    const { recipients } = this.encryption;
+  /** What restic has of its application. @throws LiftlockError `misconfigured` when nobody says its password */
+  archives(): ResticArchives {
+    return this.restic.engine.at(this.store, this.name);
+  }
+
+  /**
+   * Room for one attempt; what earlier ones left is removed.
+   * @param engine what is to keep the archive; default `archive`. There must be a repository of restic
+   * @throws LiftlockError `misconfigured` when it could not be read back
+   */
+  async begin(
+    token: number,
+    engine: DataEngine = 'archive',
+    signal: AbortSignal = new AbortController().signal,
+  ): Promise<BackupAttempt> {
+    const { encryption, path, stored, name } = this;
     // seen before anything is touched
-    if (recipients !== undefined) await this.encryption.newSeal(this.path);
-    return new BackupAttempt(await this.stored.begin(token), this.path, this.encryption);
+    if (encryption.recipients !== undefined) await encryption.newSeal(path);
+    if (engine === 'archive')
+      return new BackupAttempt(await stored.begin(token), path, encryption, encryption);
+    const archives = this.archives();
+    await archives.assertOpens(signal);
+    const attempt = new ResticAttempt(await stored.begin(token), archives, name);
+    return new BackupAttempt(attempt, path, encryption, new Encryption());
   }
 }
 
@@ -148,7 +202,10 @@ export class BackupAttempt {
   constructor(
     private readonly attempt: StoreAttempt,
     private readonly path: string,
+    /** Of the manifest's entries. */
     private readonly encryption: Encryption,
+    /** Of the archive: none where restic encrypts it. */
+    private readonly archiveEncryption: Encryption,
   ) {}
 
   /**
@@ -163,9 +220,9 @@ export class BackupAttempt {
     expectedBytes?: number,
   ): Promise<StoredArchive> {
     const options = { onBytes, expectedBytes };
-    if (this.encryption.recipients === undefined)
+    if (this.archiveEncryption.recipients === undefined)
       return this.attempt.write(file, archive, signal, options);
-    const seal = await this.encryption.newSeal(this.path);
+    const seal = await this.archiveEncryption.newSeal(this.path);
     const encrypted = new PassThrough({ highWaterMark: 1024 * 1024 });
     // whoever writes sees how it ends
     pipeline(archive, (source: AsyncIterable<Buffer>) => encryptFrames(source, seal), encrypted, {
@@ -180,9 +237,9 @@ export class BackupAttempt {
    */
   readArchive(archive: StoredArchive, signal: AbortSignal): Readable {
     const stored = comparedArchive(this.attempt, this.path, archive, signal);
-    const { recipients } = this.encryption;
+    const { recipients } = this.archiveEncryption;
     if (recipients === undefined) return stored;
-    return decryptedArchive(stored, this.encryption, recipients, {
+    return decryptedArchive(stored, this.archiveEncryption, recipients, {
       path: `${this.path}/${archive.file}`,
       signal,
     });

@@ -9,6 +9,8 @@ export interface BackupKey {
   readonly backup: string;
 }
 
+export type ApplicationKey = Pick<BackupKey, 'environment' | 'application'>;
+
 /** Names of the folders from the repository down to the backup. */
 export function foldersOf({ environment, application, upgrade, backup }: BackupKey): string[] {
   return [environment, application, upgrade, backup];

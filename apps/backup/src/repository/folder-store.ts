@@ -1,10 +1,12 @@
 import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LiftlockError } from '#kernel';
-import { foldersOf, type BackupKey } from './backup-key.js';
+import { foldersOf, type ApplicationKey, type BackupKey } from './backup-key.js';
 import { fileError } from './file-errors.js';
 import { LocalFolder } from './local-folder.js';
-import { scanRepository, sweepLeftovers } from './scan.js';
+import { FolderPlace } from './restic/folder-place.js';
+import { RESTIC, type ResticPlace } from './restic/restic-place.js';
+import { applicationsIn, scanRepository, sweepLeftovers } from './scan.js';
 import type { AtRest, Store, StoredFolder } from './store.js';
 
 /** A folder of the service's machine, or of a share that is mounted there. */
@@ -22,6 +24,15 @@ export class FolderStore implements Store {
 
   sweep(isAtRest: AtRest): Promise<string[]> {
     return sweepLeftovers(this.location, isAtRest);
+  }
+
+  restic({ environment, application }: ApplicationKey): ResticPlace {
+    return new FolderPlace(join(this.location, environment, application, RESTIC));
+  }
+
+  async *resticPlaces(): AsyncGenerator<ApplicationKey> {
+    for await (const one of applicationsIn(this.location))
+      if ((await this.restic(one).read('config')) !== undefined) yield one;
   }
 
   async freeBytes(): Promise<number> {

@@ -1,9 +1,10 @@
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { SecretStore } from '#drivers/core';
 import type { Env } from '../env.js';
 import { Encryption } from './encryption.js';
 import { FolderStore } from './folder-store.js';
 import { Repository } from './repository.js';
+import { ResticEngine } from './restic/restic-engine.js';
 import { S3Store } from './s3/s3-store.js';
 import type { Store } from './store.js';
 
@@ -13,7 +14,15 @@ const MIB = 1024 * 1024;
 export function openRepository(env: Env): Repository {
   const secrets = new SecretStore(env.secrets);
   const { LIFTLOCK_BACKUP_RECIPIENTS: recipients, LIFTLOCK_BACKUP_KEYS: keys } = env;
-  return new Repository(storeOf(env, secrets), new Encryption({ recipients, keys }, secrets));
+  const restic = {
+    password: env.LIFTLOCK_BACKUP_RESTIC_PASSWORD,
+    cacheFolder: join(resolve(env.LIFTLOCK_DATA), '.restic-cache'),
+  };
+  return new Repository(
+    storeOf(env, secrets),
+    new Encryption({ recipients, keys }, secrets),
+    new ResticEngine(restic, secrets),
+  );
 }
 
 function storeOf(env: Env, secrets: SecretStore): Store {

@@ -1,6 +1,6 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isBackup, isName, isUpgrade, type BackupKey } from './backup-key.js';
+import { isBackup, isName, isUpgrade, type ApplicationKey, type BackupKey } from './backup-key.js';
 import { fileError } from './file-errors.js';
 import { isRemoved, isUnlisted, takeOut } from './take-out.js';
 
@@ -46,11 +46,17 @@ export async function sweepLeftovers(
 type UpgradePlace = Omit<BackupKey, 'backup'>;
 
 async function* upgradesIn(root: string): AsyncGenerator<UpgradePlace> {
+  for await (const { environment, application } of applicationsIn(root)) {
+    for (const upgrade of await folders(join(root, environment, application), isUpgrade))
+      yield { environment, application, upgrade };
+  }
+}
+
+/** Applications that anything lies of. */
+export async function* applicationsIn(root: string): AsyncGenerator<ApplicationKey> {
   for (const environment of await folders(root, isName)) {
-    for (const application of await folders(join(root, environment), isName)) {
-      for (const upgrade of await folders(join(root, environment, application), isUpgrade))
-        yield { environment, application, upgrade };
-    }
+    for (const application of await folders(join(root, environment), isName))
+      yield { environment, application };
   }
 }
 

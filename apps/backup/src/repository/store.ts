@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
-import type { BackupKey } from './backup-key.js';
+import type { ApplicationKey, BackupKey } from './backup-key.js';
+import type { RESTIC_FROM_BACKUP, ResticPlace } from './restic/restic-place.js';
 import type { WrittenArchive } from './archive-writer.js';
 
 /** Name of what says what a backup is. Where it lies, all that it speaks of lies, too: it is what makes a backup count. */
@@ -23,6 +24,10 @@ export interface Store {
   sweep(isAtRest: AtRest): Promise<string[]>;
   /** @returns nothing where room has no end that could be asked for */
   freeBytes(): Promise<number | undefined>;
+  /** Where restic keeps the archives of an application; whether there is anything yet is not asked. */
+  restic(of: ApplicationKey): ResticPlace;
+  /** Applications for which restic keeps anything. */
+  resticPlaces(): AsyncIterable<ApplicationKey>;
 }
 
 /** What lies of one backup. */
@@ -48,6 +53,18 @@ export interface StoredFolder {
 export interface StoredArchive extends WrittenArchive {
   /** Its name, which may be another than was asked for. */
   readonly file: string;
+  /** Left out: it is a file beside the manifest. */
+  readonly restic?: InRestic | undefined;
+}
+
+/** Where an archive lies that restic keeps. */
+export interface InRestic {
+  /** Of restic, relative to the manifest's folder. */
+  readonly repository: typeof RESTIC_FROM_BACKUP;
+  /** Whole id of the snapshot that the archive is the only file of. */
+  readonly snapshot: string;
+  /** Bytes of it that were in no earlier one, before restic compressed them. */
+  readonly addedBytes: number;
 }
 
 export interface WriteOptions {

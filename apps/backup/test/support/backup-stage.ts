@@ -52,7 +52,7 @@ export interface Scene {
   snapshotRunning(changes?: Partial<StepContext>): ReturnType<SnapshotService['take']>;
   /** As a step with these besides asks for it. */
   snapshotAs(
-    more: Pick<SnapshotInput, 'consistency' | 'hooks' | 'stop'>,
+    more: Pick<SnapshotInput, 'consistency' | 'hooks' | 'stop' | 'engine'>,
     changes?: Partial<StepContext>,
   ): ReturnType<SnapshotService['take']>;
   restore(changes?: Partial<StepContext>): ReturnType<RestoreService['restore']>;

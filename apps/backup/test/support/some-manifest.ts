@@ -3,10 +3,14 @@ import type { BackupKey } from '../../src/repository/backup-key.js';
 import type { StoredArchive } from '../../src/repository/store.js';
 
 /** A manifest of one file, `/data/payroll.db`. */
-export function someManifest(key: BackupKey, archive: StoredArchive, token = 1): Manifest {
+export function someManifest(
+  key: BackupKey,
+  archive: StoredArchive & { readonly format?: string },
+  token = 1,
+): Manifest {
   const at = '2026-01-02T03:04:05.000Z';
   return sealManifest({
-    version: 2,
+    version: archive.restic === undefined ? 2 : 6,
     ...key,
     instance: 'web@docker-1',
     stepId: 'h1/w1/web@docker-1/snapshot',

@@ -46,6 +46,7 @@ export function described(view: BackupView): string {
     ['restored', view.restoredAt],
     ['data', `${view.files} files, ${bytes(view.bytes)}${countsText(manifest?.counts)}`],
     ['archive', `${bytes(view.archiveBytes)}, ${view.archiveSha256}`],
+    ['restic', resticText(manifest)],
     ['encrypted to', manifest?.encryptedTo?.join(', ')],
     ['made with', manifest && Object.values(manifest.archive.tools).join('; ')],
     ['container', manifest && `${manifest.container} on ${manifest.target}`],
@@ -67,6 +68,12 @@ export function described(view: BackupView): string {
       text === undefined || text === '' ? '' : `${name.padEnd(14)} ${printable(text)}\n`,
     )
     .join('');
+}
+
+function resticText(manifest: BackupView['manifest']): string | undefined {
+  const restic = manifest?.archive.restic;
+  if (restic === undefined) return undefined;
+  return `snapshot ${restic.snapshot}, ${bytes(restic.addedBytes)} of it new; repository ${restic.repository} of its folder`;
 }
 
 function countsText(counts: Readonly<Record<string, number>> | undefined): string {

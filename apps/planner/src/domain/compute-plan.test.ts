@@ -119,6 +119,19 @@ describe('computePlan', () => {
     expect(saying.length).toBeGreaterThanOrEqual(2);
   });
 
+  it('says to the snapshot which engine keeps it, and to the restore nothing: its manifest does', () => {
+    const large = given.web({ data: { paths: ['/data'], engine: 'restic' } });
+    const plan = planOf(
+      given.input({ application: given.stored(given.application([large, given.db()])) }),
+    );
+    const hop = plan.hops[0];
+    const back = (hop?.compensation ?? []).filter(({ action }) => action === 'data.restore');
+    expect(back.length).toBeGreaterThan(0);
+    expect(back.some(({ input }) => 'engine' in input)).toBe(false);
+    const inputs = stepsOf(plan, 'h1/w2/web@host-b').map(({ input }) => input);
+    expect(inputs.filter((input) => 'engine' in input && input.engine === 'restic').length).toBe(1);
+  });
+
   it('with consistency running snapshots before the stop, and warns', () => {
     const running = given.web({ data: { paths: ['/data'], consistency: 'running' } });
     const plan = planOf(

@@ -39,7 +39,7 @@ export function instancesWithData(
     const target = targets.get(one)?.target;
     if (target === undefined) return [];
     const container = containerOf(component, target);
-    const { hooks, keepAside, consistency, folder, paths } = data;
+    const { hooks, keepAside, consistency, engine, folder, paths } = data;
     const { stopTimeoutSeconds } = component;
     return [
       {
@@ -48,6 +48,7 @@ export function instancesWithData(
         ...(folder === undefined ? {} : { folder }),
         ...(hooks === undefined ? {} : { hooks }),
         ...(keepAside === undefined ? {} : { keepAside }),
+        ...(engine === undefined ? {} : { engine }),
         ...(stopTimeoutSeconds === undefined ? {} : { stopTimeoutSeconds }),
       },
     ];

@@ -163,10 +163,10 @@ export class LanePlanner {
     const id = this.forwardId(name);
     switch (name) {
       case 'snapshot': {
-        const { consistency = 'stopped', hooks } = component.data ?? {};
+        const { consistency = 'stopped', hooks, engine } = component.data ?? {};
         const told = hooks === undefined ? undefined : withVersions(hooks, this.subject);
         const title = `Snapshot of the data of ${instance.id}${quietText(consistency, told)}`;
-        const input = { ...this.data(), consistency };
+        const input = { ...this.data(), consistency, ...(engine === undefined ? {} : { engine }) };
         if (told === undefined) return this.step(id, 'data.snapshot', title, input);
         return this.step(id, 'data.snapshot', title, { ...input, hooks: told });
       }

@@ -27,6 +27,10 @@ export type ImageIdentity = z.infer<typeof imageIdentity>;
 export const dataConsistency = z.enum(['stopped', 'paused', 'running']);
 export type DataConsistency = z.infer<typeof dataConsistency>;
 
+/** What keeps a backup's archive: a file of its own, or restic, which writes what it has already only once. */
+export const dataEngine = z.enum(['archive', 'restic']);
+export type DataEngine = z.infer<typeof dataEngine>;
+
 /**
  * What the application does around the reading of its data, by commands in its container: dump, or freeze and thaw. They are run by the backup
  * service, and get secrets as any hook does.
@@ -150,6 +154,8 @@ export const snapshotInput = z.strictObject({
    */
   consistency: dataConsistency,
   hooks: snapshotHooks.optional(),
+  /** Default `archive`. */
+  engine: dataEngine.optional(),
 });
 export const restoreInput = z.strictObject(dataSource);
 

@@ -3,7 +3,7 @@ import { assertNever } from '#kernel';
 import { check } from '../actions/checks.js';
 import { ephemeralFiles } from '../actions/files.js';
 import { around, hooks, upgradeHooks } from '../actions/hooks.js';
-import { dataConsistency, snapshotHooks } from '../actions/inputs.js';
+import { dataConsistency, dataEngine, snapshotHooks } from '../actions/inputs.js';
 import { API_VERSION } from '../apps.js';
 import { dottedName, name, seconds, sha256 } from '../names.js';
 import { dockerEndpointIssues } from '../plan/docker-endpoint.js';
@@ -157,6 +157,11 @@ export const componentSpec = z.strictObject({
        * none the snapshot is refused, unless this is false.
        */
       keepAside: z.boolean().optional(),
+      /**
+       * `archive` (default): each backup is a file of its own, which needs tar and zstd to be read. `restic`: for what is large and backed up often;
+       * what an earlier backup of the application holds already is not written again. The backup service needs restic and a password for it.
+       */
+      engine: dataEngine.optional(),
     })
     .refine(
       ({ folder, paths }) =>

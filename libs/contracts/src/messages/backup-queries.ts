@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { backupSetId, dottedName, name, sha256, upgradeId } from '../names.js';
+import { dataEngine } from '../actions/inputs.js';
 import { query } from './define.js';
 
 /** A backup's name within its upgrade, as `data.snapshot` has it. */
@@ -38,6 +39,8 @@ const listedBackup = z.object({
   bytes: z.number().int(),
   archiveBytes: z.number().int(),
   archiveSha256: z.string(),
+  /** What keeps the archive; not there: `archive`. */
+  engine: dataEngine.optional(),
   consistency: z.string(),
   /** So many files and folders changed while they were read: they need not fit together. Not there: none. */
   fuzzy: z.number().int().min(1).optional(),
@@ -85,6 +88,10 @@ const manifestSummary = z.object({
     file: z.string(),
     format: z.string(),
     tools: z.record(z.string(), z.string()),
+    /** Where restic has it. */
+    restic: z
+      .object({ repository: z.string(), snapshot: z.string(), addedBytes: z.number().int() })
+      .optional(),
   }),
   /** Public keys of whoever can open archive and entries; left out: they are not encrypted. */
   encryptedTo: z.array(z.string()).optional(),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { dataConsistency, snapshotHooks } from '../actions/inputs.js';
+import { dataConsistency, dataEngine, snapshotHooks } from '../actions/inputs.js';
 import { backupRunId, name, seconds, upgradeId } from '../names.js';
 import { stepTarget } from '../plan/step.js';
 import { idempotencyKey } from '../upgrade/request.js';
@@ -124,6 +124,7 @@ export const instancesWithData = query('instances-with-data', {
         consistency: dataConsistency,
         hooks: snapshotHooks.optional(),
         keepAside: z.boolean().optional(),
+        engine: dataEngine.optional(),
         stopTimeoutSeconds: seconds.optional(),
       }),
     ),

@@ -224,6 +224,8 @@ export interface DataSource {
   readonly paths: readonly string[];
   /** On the service's machine: then the paths are below it, each with a slash before it. Default: they are inside the container. */
   readonly folder?: string | undefined;
+  /** Its archive is not compressed: whoever keeps it finds by itself what it has already, which compression would hide. Default false. */
+  readonly plain?: boolean | undefined;
 }
 
 /** What only a target can tell of data that is on a folder of the service's machine. */
@@ -262,7 +264,7 @@ export interface DataDriver {
    * anything was touched.
    */
   listChanging?(context: StepContext, source: DataSource): Promise<DataEntry[]>;
-  /** The data as a compressed archive; the stream errors when the archiver fails. */
+  /** The data as an archive, compressed unless the source is `plain`; the stream errors when the archiver fails. */
   read(context: StepContext, source: DataSource): Promise<Readable>;
   /** As `read`, where a file that changes while it is read is no error: the archive has what was read of it. */
   readChanging?(context: StepContext, source: DataSource): Promise<Readable>;
@@ -287,6 +289,7 @@ export interface DataDriver {
    * Makes the paths exactly what the archive holds: what came later is removed, or, with a name for it, kept aside where it lies until
    * `settle`. A second attempt under the same name keeps what the first one found. Neither `list` nor `space` counts what is kept aside; as
    * long as it is there nothing can be read: the data is half restored, whatever else is known.
+   * @param archive as it was read: of a `plain` source one that is not compressed
    */
   write(
     context: StepContext,
@@ -299,6 +302,7 @@ export interface DataDriver {
   /** Name and version of what archives, for the manifest. */
   archiver(
     context: StepContext,
+    source: Pick<DataSource, 'plain'>,
   ): Promise<{ format: string; tools: Readonly<Record<string, string>> }>;
 }
 

@@ -28,34 +28,43 @@ const KEEP_ALL =
   // nothing is lost by these, and many of them would hide what matters
   '--warning=no-timestamp --warning=no-file-ignored';
 
+/** What reading itself changes, and in which order a file system tells names, is nothing of the data: the same data is the same archive. */
+const ALWAYS_THE_SAME = '--sort=name --pax-option=delete=atime';
+
 function keepAll({ root = '/' }: DataPlaces): string {
   return `${KEEP_ALL} --directory=${quote(root)}`;
 }
 
-/** The archive of all paths on standard output. */
-export function readScript(tools: DataTools, places: DataPlaces): string {
-  return reading(tools, places, []);
+/** The archive of all paths on standard output. @param plain it is not compressed */
+export function readScript(tools: DataTools, places: DataPlaces, plain = false): string {
+  return reading(tools, places, plain, []);
 }
 
 /** As `readScript`; that files change or go while they are read (tar's code 1) is no error. */
-export function readChangingScript(tools: DataTools, places: DataPlaces): string {
-  return reading(tools, places, ['if [ "$first" = 1 ]; then first=0; fi']);
+export function readChangingScript(tools: DataTools, places: DataPlaces, plain = false): string {
+  return reading(tools, places, plain, ['if [ "$first" = 1 ]; then first=0; fi']);
 }
 
-function reading(tools: DataTools, places: DataPlaces, judging: readonly string[]): string {
+function reading(
+  tools: DataTools,
+  places: DataPlaces,
+  plain: boolean,
+  judging: readonly string[],
+): string {
   return [
     demandPaths(tools, places),
     demandNoAside(places, EXIT.halfRestored),
-    archiving(tools, places),
+    archiving(tools, places, plain),
     ...judging,
     verdict('$first', '$second'),
   ].join('\n');
 }
 
-function archiving(tools: DataTools, places: DataPlaces): string {
+function archiving(tools: DataTools, places: DataPlaces, plain: boolean): string {
   const members = places.paths.map((path) => quote(memberOf(places, path))).join(' ');
-  const tar = `${call(tools, 'tar')} --create --file=- --format=posix --sparse ${keepAll(places)} -- ${members}`;
-  const zstd = `${call(tools, 'zstd')} -q -3 -T0 -c`;
+  const same = plain ? `${ALWAYS_THE_SAME} ` : '';
+  const tar = `${call(tools, 'tar')} --create --file=- --format=posix --sparse ${same}${keepAll(places)} -- ${members}`;
+  const zstd = plain ? call(tools, 'cat') : `${call(tools, 'zstd')} -q -3 -T0 -c`;
   return pipe(tar, zstd);
 }
 
@@ -63,7 +72,7 @@ function archiving(tools: DataTools, places: DataPlaces): string {
  * On standard error what `spaceScript` says and two empty fields; then, when it was told to by a line, at once the archive on standard
  * output, and on standard error what `listScript` says, a zero byte, and what went wrong, in words that hold no zero byte.
  */
-export function readMeasuredScript(tools: DataTools, places: DataPlaces): string {
+export function readMeasuredScript(tools: DataTools, places: DataPlaces, plain = false): string {
   return [
     'exec 5>&1 6>&2',
     'said=$(',
@@ -79,7 +88,7 @@ export function readMeasuredScript(tools: DataTools, places: DataPlaces): string
     ...listing(tools, places),
     ') 1>&6 &',
     'listing=$!',
-    archiving(tools, places),
+    archiving(tools, places, plain),
     'wait "$listing"; listed=$?',
     verdict('$first', '$second'),
     'exit "$listed"',
@@ -93,10 +102,16 @@ export function readMeasuredScript(tools: DataTools, places: DataPlaces): string
 /**
  * The paths become what the archive on standard input holds.
  * @param keepAside name under which what is there is kept
+ * @param plain it is not compressed
  */
-export function writeScript(tools: DataTools, places: DataPlaces, keepAside?: string): string {
+export function writeScript(
+  tools: DataTools,
+  places: DataPlaces,
+  keepAside?: string,
+  plain = false,
+): string {
   const mounts = places.mounts.map(quote).join(' ');
-  const zstd = `${call(tools, 'zstd')} -d -q -c`;
+  const zstd = plain ? call(tools, 'cat') : `${call(tools, 'zstd')} -d -q -c`;
   const tar =
     `${call(tools, 'tar')} --extract --file=- --preserve-permissions --same-owner ` +
     `--delay-directory-restore $in_place ${keepAll(places)}`;

@@ -59,6 +59,16 @@ export async function localTools(): Promise<DataTools> {
   return { start: start as DataTools['start'], versions: await archiverVersions() };
 }
 
+/** What an archive of a source is, and what makes it. */
+export function archiverOf(
+  { versions }: Pick<DataTools, 'versions'>,
+  { plain }: { readonly plain?: boolean | undefined },
+): { format: string; tools: Readonly<Record<string, string>> } {
+  if (plain !== true) return { format: 'tar.zst', tools: versions };
+  const { zstd: _zstd, ...rest } = versions;
+  return { format: 'tar', tools: rest };
+}
+
 /** Of this machine's. */
 export async function archiverVersions(): Promise<Readonly<Record<string, string>>> {
   return { tar: await versionOf('tar'), zstd: await versionOf('zstd') };
@@ -75,7 +85,8 @@ export async function findProgram(tool: Tool): Promise<string> {
   );
 }
 
-export async function programOf(tool: Tool | OptionalTool): Promise<string | undefined> {
+/** @returns nothing where this machine has no such program */
+export async function programOf(tool: string): Promise<string | undefined> {
   for (const folder of FOLDERS) {
     const path = join(folder, tool);
     const executable = await access(path, constants.X_OK).then(

@@ -9,7 +9,7 @@ import type {
   StepContext,
 } from '#drivers/core';
 import { digestOf, LiftlockError } from '#kernel';
-import { localTools, type DataTools } from './data-tools.js';
+import { archiverOf, localTools, type DataTools } from './data-tools.js';
 import { fileUsers } from './file-users.js';
 import { fileSystemsOf, folderPlaces, refuseLinks, type FolderPlaces } from './folder-places.js';
 import { LocalScripts } from './local-scripts.js';
@@ -118,15 +118,17 @@ export class FolderData implements DataDriver {
     await settleData(await this.data(context, source), keptAside);
   }
 
-  async archiver(): Promise<{ format: string; tools: Readonly<Record<string, string>> }> {
-    const { versions } = await this.tools();
-    return { format: 'tar.zst', tools: versions };
+  async archiver(
+    _context: StepContext,
+    source: Pick<DataSource, 'plain'>,
+  ): ReturnType<DataDriver['archiver']> {
+    return archiverOf(await this.tools(), source);
   }
 
   private async data(context: StepContext, source: DataSource): Promise<ScriptedData> {
     const [tools, places] = await Promise.all([this.tools(), this.places(source)]);
     const runner = new LocalScripts(context, tools, keyOf(places));
-    return { of: source.container, tools, places, runner };
+    return { of: source.container, tools, places, runner, plain: source.plain };
   }
 
   private async places({ folder, paths }: DataSource): Promise<FolderPlaces> {

@@ -2,6 +2,7 @@ export { EXIT } from './data-scripts.js';
 export { dataError, LOSS } from './data-errors.js';
 export { cleanPath, isWithin, outermost, type DataPlaces } from './data-places.js';
 export {
+  archiverOf,
   archiverVersions,
   findProgram,
   firstLineOf,

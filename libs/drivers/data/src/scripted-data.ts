@@ -52,6 +52,8 @@ export interface ScriptedData {
   readonly tools: DataTools;
   readonly places: DataPlaces;
   readonly runner: ScriptRunner;
+  /** As `DataSource.plain`. */
+  readonly plain: boolean | undefined;
 }
 
 /** As `DataDriver.list`. Sockets are left out: no archive holds them, and none means anything once its process has ended. */
@@ -80,14 +82,14 @@ export async function measureData(data: ScriptedData): Promise<DataSpace> {
 
 /** As `DataDriver.read`. */
 export async function readData(data: ScriptedData): Promise<Readable> {
-  const { tools, places, runner } = data;
-  return runner.forOutput(reading(data, 'reading', readScript(tools, places)));
+  const { tools, places, runner, plain } = data;
+  return runner.forOutput(reading(data, 'reading', readScript(tools, places, plain)));
 }
 
 /** As `DataDriver.readChanging`. */
 export async function readChangingData(data: ScriptedData): Promise<Readable> {
-  const { tools, places, runner } = data;
-  return runner.forOutput(reading(data, 'reading', readChangingScript(tools, places)));
+  const { tools, places, runner, plain } = data;
+  return runner.forOutput(reading(data, 'reading', readChangingScript(tools, places, plain)));
 }
 
 /** As `DataDriver.readMeasured`: to start what runs scripts may take more than to read a small volume. */
@@ -96,8 +98,8 @@ export async function readDataMeasured<T>(
   data: ScriptedData,
   makeRoom: (space: DataSpace) => Promise<T>,
 ): Promise<{ archive: Readable; entries: Promise<DataEntry[]>; room: T }> {
-  const { tools, places, runner } = data;
-  const run = reading(data, 'reading', readMeasuredScript(tools, places));
+  const { tools, places, runner, plain } = data;
+  const run = reading(data, 'reading', readMeasuredScript(tools, places, plain));
   const errors = new ListThenWords();
   const begin = Promise.withResolvers<string>();
   const archive = await runner.forOutput(run, errors, begin.promise);
@@ -130,8 +132,9 @@ export async function writeData(
   archive: Readable,
   keepAside?: string,
 ): Promise<void> {
-  const { tools, places, runner } = data;
-  await runner.withInput(writing(data, 'writing', writeScript(tools, places, keepAside)), archive);
+  const { tools, places, runner, plain } = data;
+  const script = writeScript(tools, places, keepAside, plain);
+  await runner.withInput(writing(data, 'writing', script), archive);
 }
 
 /** As `DataDriver.settle`. */

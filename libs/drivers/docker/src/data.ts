@@ -10,6 +10,7 @@ import {
   type StepContext,
 } from '#drivers/core';
 import {
+  archiverOf,
   listChangingData,
   listData,
   measureData,
@@ -147,9 +148,11 @@ export class DockerData implements DataDriver {
     await settleData(await this.data(context, source), keptAside);
   }
 
-  async archiver(): Promise<{ format: string; tools: Readonly<Record<string, string>> }> {
-    const { versions } = await this.images.collected();
-    return { format: 'tar.zst', tools: versions };
+  async archiver(
+    _context: StepContext,
+    source: Pick<DataSource, 'plain'>,
+  ): ReturnType<DataDriver['archiver']> {
+    return archiverOf(await this.images.collected(), source);
   }
 
   /** With helpers that have the container's mounts. */
@@ -166,7 +169,7 @@ export class DockerData implements DataDriver {
         runForOutput(engine, context, helperRun(run), errors, input),
       withInput: (run, input) => runWithInput(engine, context, helperRun(run), input),
     };
-    return { of: source.container, tools, places, runner };
+    return { of: source.container, tools, places, runner, plain: source.plain };
   }
 
   /** What is there for the time of an upgrade only, and may hold a secret, never gets into a backup. */

@@ -8,7 +8,7 @@ import { MOST_PARTS, type S3Options } from './s3-options.js';
 
 type Sdk = typeof import('@aws-sdk/client-s3');
 
-interface Keys {
+export interface S3Keys {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
   readonly expiration: Date;
@@ -307,7 +307,8 @@ export class S3Bucket {
     return { sdk, client };
   }
 
-  private async keys(): Promise<Keys> {
+  /** @throws LiftlockError `misconfigured`, naming the reference, when it stands for no keys */
+  async keys(): Promise<S3Keys> {
     const { credentials } = this.options;
     const text = (await this.secrets.get(credentials)).trim();
     // there are stores whose key ids have a colon

@@ -1,8 +1,10 @@
 import type { SecretStore } from '#drivers/core';
-import { foldersOf, keyOfFolders, type BackupKey } from '../backup-key.js';
+import { foldersOf, keyOfFolders, type ApplicationKey, type BackupKey } from '../backup-key.js';
+import { RESTIC, type ResticPlace } from '../restic/restic-place.js';
 import { MANIFEST, type AtRest, type Store, type StoredFolder } from '../store.js';
 import { S3Bucket, type S3Object } from './s3-bucket.js';
 import { S3Folder } from './s3-folder.js';
+import { S3Place } from './s3-place.js';
 import type { S3Options } from './s3-options.js';
 
 /** Milliseconds for which an archive without a manifest is left alone: its manifest may be on its way. */
@@ -24,7 +26,7 @@ export class S3Store implements Store {
   private readonly prefix: string;
 
   constructor(
-    options: S3Options,
+    private readonly options: S3Options,
     secrets: SecretStore,
     private readonly now: () => number = Date.now,
   ) {
@@ -57,6 +59,20 @@ export class S3Store implements Store {
       swept.push(this.bucket.locationOf(archive.key));
     }
     return swept;
+  }
+
+  restic({ environment, application }: ApplicationKey): ResticPlace {
+    const prefix = `${this.prefix}${environment}/${application}/${RESTIC}/`;
+    return new S3Place(this.bucket, this.options, prefix);
+  }
+
+  async *resticPlaces(): AsyncGenerator<ApplicationKey> {
+    for await (const { key } of this.bucket.list(this.prefix)) {
+      const [environment = '', application = '', ...rest] = key
+        .slice(this.prefix.length)
+        .split('/');
+      if (rest.join('/') === `${RESTIC}/config`) yield { environment, application };
+    }
   }
 
   /** A bucket ends where its bill does. */
