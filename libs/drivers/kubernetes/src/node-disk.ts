@@ -64,7 +64,7 @@ export class NodeDisks {
     try {
       const summary = await cluster.json<Summary>(
         `asking what is free on ${node}`,
-        { path: `/api/v1/nodes/${encodeURIComponent(node)}/proxy/stats/summary`, once: true },
+        { path: `/api/v1/nodes/${encodeURIComponent(node)}/proxy/stats/summary` },
         context.signal,
       );
       const { availableBytes, capacityBytes } = summary.node?.runtime?.imageFs ?? {};

@@ -79,6 +79,17 @@ describe('with the role liftlock-disks', () => {
     const account = `--serviceaccount=${namespace}:liftlock`;
     const role = '--clusterrole=liftlock-disks';
     await kubectl(['create', 'clusterrolebinding', `${namespace}-disks`, role, account]);
+    const asks = ['get', 'nodes', '--subresource=proxy'];
+    const who = `--as=system:serviceaccount:${namespace}:liftlock`;
+    // a role that was just bound is not known at once
+    await waitFor(
+      () =>
+        kubectl(['auth', 'can-i', ...asks, who]).then(
+          () => true,
+          () => false,
+        ),
+      { what: 'the account may ask kubelets', deadlineMs: 60_000, everyMs: 200 },
+    );
     nodes = (await list('nodes')).map(({ metadata }) => metadata.name);
     const frees = nodes.map(async (node) => {
       const raw = await kubectl(['get', '--raw', `/api/v1/nodes/${node}/proxy/stats/summary`]);
@@ -101,9 +112,8 @@ describe('with the role liftlock-disks', () => {
     const four = await scene.image('4.0');
     const attempt = web.attempt();
     const input = { image: four, workloads: [web.container] };
-    await expect(
-      scene.driver.images.prepare(attempt, input, packed(2 ** 60)),
-    ).rejects.toMatchObject({
+    const refused = scene.driver.images.prepare(attempt, input, packed(2 ** 60));
+    await expect(refused).rejects.toMatchObject({
       code: 'disk_full',
       message: expect.stringMatching(
         /on node-\d of one, where .* are free.*nothing of it was pulled/,
