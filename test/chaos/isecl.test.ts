@@ -48,7 +48,7 @@ describe('example A on a real cluster', () => {
   ] as const)(
     'kill -9 of every service at each step of the kbs lane, with a failing %j: %s',
     async (fail, end) => {
-      await isecl.start(api, { fail, only: 'kbs' });
+      await isecl.start(api, { fail, only: ['kbs'] });
       const before = await isecl.state();
       const { id } = await isecl.upgrade(api);
       const met = await atEachStep(api, id, DEADLINE_MS, async (step) => {

@@ -25,8 +25,8 @@ export interface IseclOptions {
   readonly fail?: string;
   /** What else the application says. */
   readonly also?: Spec;
-  /** The only service that there is; default: all. */
-  readonly only?: string;
+  /** The only services that there are; default: all. */
+  readonly only?: readonly string[];
   /** Of checks; default: the example's. */
   readonly deadlineSeconds?: number;
 }
@@ -72,8 +72,7 @@ export class Isecl {
   /** The services at v3.6, and the documents. */
   async start(api: ApiClient, { fail = '', ...options }: IseclOptions = {}): Promise<void> {
     await this.run(['images']);
-    const services = options.only === undefined ? [] : [options.only];
-    await this.run(['start', ...services], { ISECL_FAIL: fail });
+    await this.run(['start', ...(options.only ?? [])], { ISECL_FAIL: fail });
     await this.apply(api, options);
   }
 
@@ -100,7 +99,7 @@ export class Isecl {
         spec: Spec;
       };
       const changed = file === 'application' ? { ...body.spec, ...also } : body.spec;
-      const spec = only === undefined ? changed : alone(changed, only);
+      const spec = only === undefined ? changed : without(changed, only);
       await api.put(kinds[file] ?? 'releases', { ...body, spec });
     }
   }
@@ -159,15 +158,29 @@ export class Isecl {
   }
 }
 
-/** With this component only, which depends on no others then. */
-function alone(spec: Spec, name: string): Spec {
+/** With these components only, which depend on each other and on no others. */
+function without(spec: Spec, names: readonly string[]): Spec {
   const { components } = spec as { components?: Spec | readonly Spec[] };
   if (components === undefined) return spec;
-  const free = ({ dependsOn: _dependsOn, requires: _requires, ...rest }: Spec): Spec => rest;
-  const left = Array.isArray(components)
-    ? (components as readonly Spec[]).filter((one) => one['name'] === name).map(free)
-    : { [name]: free((components as Spec)[name] as Spec) };
-  return { ...spec, components: left };
+  const isLeft = (name: unknown): boolean => names.includes(String(name));
+  const freed = ({ dependsOn, requires, ...rest }: Spec): Spec => ({
+    ...rest,
+    ...(dependsOn === undefined ? {} : { dependsOn: (dependsOn as string[]).filter(isLeft) }),
+    ...(requires === undefined ? {} : { requires: picked(requires as Spec, isLeft) }),
+  });
+  if (Array.isArray(components)) {
+    const all = components as readonly Spec[];
+    return { ...spec, components: all.filter((one) => isLeft(one['name'])).map(freed) };
+  }
+  const left = Object.entries(picked(components as Spec, isLeft));
+  return {
+    ...spec,
+    components: Object.fromEntries(left.map(([name, one]) => [name, freed(one as Spec)])),
+  };
+}
+
+function picked(all: Spec, isLeft: (name: string) => boolean): Spec {
+  return Object.fromEntries(Object.entries(all).filter(([name]) => isLeft(name)));
 }
 
 function asWritten({ metadata, status: _status, ...object }: KubeJson): object {
