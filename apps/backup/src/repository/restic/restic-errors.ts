@@ -17,14 +17,14 @@ const KNOWN: ReadonlyArray<readonly [RegExp, ErrorCode, string]> = [
     'misconfigured',
     'the store does not let restic in: look at the rights of its user, or of the keys to the bucket',
   ],
-  [/certificate|x509/, 'target_untrusted', 'the certificate of the store is not trusted here'],
+  [/x509: /, 'target_untrusted', 'the certificate of the store is not trusted here'],
   [
     /dial tcp|connection refused|connection reset|no such host|i\/o timeout|SlowDown|ServiceUnavailable|bad gateway/i,
     'unavailable',
     'the store does not answer; it is tried again',
   ],
   [
-    /ciphertext verification failed|hash mismatch|invalid data returned|does not match|not found in (the )?index|unexpected EOF|no matching ID|unable to open config|does not exist|no such file|invalid character|unexpected end of JSON|not a valid|decompress|decod|magic number|size mismatch|truncated|file not found|cannot load|unable to load/i,
+    /ciphertext verification failed|hash mismatch|invalid data returned|does not match id|not found in (the )?(index|repository)|unexpected EOF|no matching ID|unable to open config|key does not exist|no such file|invalid character|unexpected end of JSON|Unmarshal|decompressing blob|magic number/,
     'data_corrupt',
     'something of it is not as it was written, or gone; restic check --read-data says what',
   ],
