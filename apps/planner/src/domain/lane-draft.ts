@@ -1,5 +1,6 @@
 import { madeBy } from '#contracts';
-import { LanePlanner, replaceStepOf } from './lane-plan.js';
+import { replaceStepOf } from './forward-steps.js';
+import { LanePlanner } from './lane-plan.js';
 import type { LaneSubject, Leg } from './lane-subject.js';
 import { componentVersion } from './moments.js';
 import type { StepMaker } from './step-maker.js';

@@ -2,6 +2,7 @@ import { assertNever } from '#kernel';
 import type { ActionName, Check, CompensationStep, Lane, Plan, Step, WayBack } from '#contracts';
 import { checksOf, describeCheck, whileBaking } from './checks-of-version.js';
 import { planFiles, type PlannedFiles } from './ephemeral-files.js';
+import { forwardStepOf, orderOf, type Forward } from './forward-steps.js';
 import { LaneHooks, withVersions, type AddStep } from './lane-hooks.js';
 import type { Instance } from './instances.js';
 import { clusterWavesOf, isService, labelsText } from './services.js';
@@ -15,8 +16,6 @@ import {
   type StepInput,
   type StepMaker,
 } from './step-maker.js';
-
-type Forward = 'snapshot' | 'stop' | 'replace';
 
 /** What has an order among instances on the way back, by the name of its step. */
 const WAYS: Readonly<Record<string, WayBack | undefined>> = {
@@ -451,23 +450,4 @@ export class LanePlanner {
       input,
     );
   }
-}
-
-/** Snapshot between stop and start, or, where the documents say that it need not be stopped, before the stop; what rolls is not stopped. */
-function orderOf(instance: Instance): readonly Forward[] {
-  const { data } = instance.component;
-  const stop: readonly Forward[] = strategyOf(instance) === 'rolling' ? [] : ['stop'];
-  if (data === undefined) return [...stop, 'replace'];
-  return (data.consistency ?? 'stopped') === 'stopped'
-    ? [...stop, 'snapshot', 'replace']
-    : ['snapshot', ...stop, 'replace'];
-}
-
-function forwardStepOf(lane: string, instance: Instance, name: Forward): string {
-  return `${lane}/${orderOf(instance).indexOf(name) + 1}-${name}`;
-}
-
-/** The step of a lane that makes the new container. */
-export function replaceStepOf(lane: string, instance: Instance): string {
-  return forwardStepOf(lane, instance, 'replace');
 }

@@ -156,8 +156,11 @@ export class KubernetesData implements DataDriver {
     await settleData(await this.data(context, source), keptAside);
   }
 
-  archiver(): Promise<{ format: string; tools: Readonly<Record<string, string>> }> {
-    return Promise.resolve({ format: 'tar.zst', tools: { helper: this.helperImage() } });
+  archiver(
+    _context: StepContext,
+    source: Pick<DataSource, 'plain'>,
+  ): ReturnType<DataDriver['archiver']> {
+    return Promise.resolve(archiverOf({ versions: { helper: this.helperImage() } }, source));
   }
 
   private async data(context: StepContext, source: DataSource): Promise<ScriptedData> {
@@ -165,7 +168,8 @@ export class KubernetesData implements DataDriver {
     const places = await this.places(context, source);
     const use = (): Promise<UsedPod> => this.use(context, source, places);
     const runner = new PodScripts(cluster, context, use);
-    return { of: source.container, tools: await this.probe(cluster, runner), places, runner };
+    const tools = await this.probe(cluster, runner);
+    return { of: source.container, tools, places, runner, plain: source.plain };
   }
 
   /** The attempt's pod: it stays for a moment after each use, and goes at once with its attempt. */
