@@ -4,7 +4,6 @@ import { checksOf, describeCheck, whileBaking } from './checks-of-version.js';
 import { planFiles, type PlannedFiles } from './ephemeral-files.js';
 import { forwardStepOf, orderOf, type Forward } from './forward-steps.js';
 import { LaneHooks, withVersions, type AddStep } from './lane-hooks.js';
-import type { Instance } from './instances.js';
 import { clusterWavesOf, isService, labelsText } from './services.js';
 import type { LaneSubject } from './lane-subject.js';
 import { quietText } from './quiet-text.js';

@@ -10,6 +10,7 @@ import type {
   StepContext,
 } from '#drivers/core';
 import {
+  archiverOf,
   firstLineOf,
   listData,
   measureData,
