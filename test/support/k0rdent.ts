@@ -66,6 +66,8 @@ export class K0rdent {
   readonly history = new Map<string, string[]>();
   /** All of it in the order in which it was: `cluster namespace/name template`. */
   readonly order: string[] = [];
+  /** Templates that are not deployed yet, however long it takes. */
+  readonly held = new Set<string>();
   /** Templates that cannot be deployed. */
   readonly broken = new Set<string>();
   private readonly releases = new Map<string, Release>();
@@ -172,7 +174,7 @@ export class K0rdent {
           this.releases.set(key, { service, template, state: 'Deployed' });
           this.note(`${cluster.name} ${title}`, template);
         } else if (release.template === service.template) {
-          if (release.state === 'Provisioning') {
+          if (release.state === 'Provisioning' && !this.held.has(service.template)) {
             release.state = this.broken.has(service.template) ? 'Failed' : 'Deployed';
             if (release.state === 'Deployed')
               this.note(`${cluster.name} ${title}`, service.template);

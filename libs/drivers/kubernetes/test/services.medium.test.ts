@@ -49,6 +49,21 @@ describe('a service of a ClusterDeployment', () => {
     expect(scene.k0rdent.refusals.filter((refusal) => refusal.includes('walked'))).toEqual([]);
   });
 
+  it('is back when k0rdent has deployed what ran before, and has its own chain no sooner', async () => {
+    const one = await scene.start('held', '3', 'up');
+    await one.replace('4', { chain: 'up' });
+    await one.check('4');
+    scene.k0rdent.held.add(template('3'));
+    const back = one.restoreOld({ chain: 'down' });
+    await expect
+      .poll(async () => (await one.now()).status?.services)
+      .toMatchObject([{ template: 'ingress-3', state: 'Provisioning' }]);
+    expect(await one.entry()).toEqual(service('3', 'down'));
+    scene.k0rdent.held.clear();
+    await back;
+    expect(await one.entry()).toEqual(service('3', 'up'));
+  });
+
   it('has a chain attached that leads there before its template is changed', async () => {
     const one = await scene.start('attached', '1');
     await one.replace('2', { chain: 'up' });
