@@ -28,8 +28,8 @@ const KEEP_ALL =
   // nothing is lost by these, and many of them would hide what matters
   '--warning=no-timestamp --warning=no-file-ignored';
 
-/** What reading itself changes, and in which order a file system tells names, is nothing of the data: the same data is the same archive. */
-const ALWAYS_THE_SAME = '--sort=name --pax-option=delete=atime';
+/** What reading itself changes, and in which order a file system tells names, is nothing of the data: all but headers of files with holes, which name tar's process, is the same for the same data. */
+const NEARLY_THE_SAME = '--sort=name --pax-option=delete=atime';
 
 function keepAll({ root = '/' }: DataPlaces): string {
   return `${KEEP_ALL} --directory=${quote(root)}`;
@@ -62,7 +62,7 @@ function reading(
 
 function archiving(tools: DataTools, places: DataPlaces, plain: boolean): string {
   const members = places.paths.map((path) => quote(memberOf(places, path))).join(' ');
-  const same = plain ? `${ALWAYS_THE_SAME} ` : '';
+  const same = plain ? `${NEARLY_THE_SAME} ` : '';
   const tar = `${call(tools, 'tar')} --create --file=- --format=posix --sparse ${same}${keepAll(places)} -- ${members}`;
   const zstd = plain ? call(tools, 'cat') : `${call(tools, 'zstd')} -q -3 -T0 -c`;
   return pipe(tar, zstd);
