@@ -59,12 +59,16 @@ interface Helper {
   readonly pod: Promise<Pod>;
   users: number;
   timer?: NodeJS.Timeout;
+  /** Has it removed; never an error. */
+  leave(): Promise<void>;
 }
 
 /** The data of a workload on its PersistentVolumeClaims, read and written by a helper pod that mounts them, too. */
 export class KubernetesData implements DataDriver {
   readonly folders: FolderUse;
   private readonly helpers = new WeakMap<StepContext, Map<string, Helper>>();
+  /** Those that nobody has removed yet, of all attempts. */
+  private readonly present = new Set<Helper>();
   private readonly tools = new Map<string, Promise<DataTools>>();
 
   /** @param image of helper pods: with sh, GNU tar, zstd, find and so on */
@@ -164,6 +168,12 @@ export class KubernetesData implements DataDriver {
     return Promise.resolve(archiverOf({ versions: { helper: this.helperImage() } }, source));
   }
 
+  /** No helper is left behind: none is of use to anybody else. */
+  async close(): Promise<void> {
+    for (const { timer } of this.present) clearTimeout(timer);
+    await Promise.all([...this.present].map((helper) => helper.leave()));
+  }
+
   private async data(context: StepContext, source: DataSource): Promise<ScriptedData> {
     const { cluster } = await this.look(context, source);
     const places = await this.places(context, source);
@@ -183,16 +193,13 @@ export class KubernetesData implements DataDriver {
     const all = this.helpers.get(context) ?? new Map<string, Helper>();
     this.helpers.set(context, all);
     const key = JSON.stringify([source.container, source.paths]);
-    const helper = all.get(key) ?? {
-      pod: this.start(cluster, context, { ...source }, workload, places),
-      users: 0,
-    };
+    const helper = all.get(key) ?? this.helper(context, source, { cluster, workload }, places);
     all.set(key, helper);
     clearTimeout(helper.timer);
     helper.users += 1;
     const remove = (): void => {
       if (all.get(key) === helper) all.delete(key);
-      void helper.pod.then((pod) => removeHelper(cluster, context, pod)).catch(() => undefined);
+      void helper.leave();
     };
     try {
       const pod = await helper.pod;
@@ -205,9 +212,26 @@ export class KubernetesData implements DataDriver {
         },
       };
     } catch (error) {
-      all.delete(key);
+      remove();
       throw error;
     }
+  }
+
+  private helper(
+    context: StepContext,
+    source: DataSource,
+    { cluster, workload }: Pick<Place, 'cluster' | 'workload'>,
+    places: ClaimPlaces,
+  ): Helper {
+    const pod = this.start(cluster, context, source, workload, places);
+    let left: Promise<void> | undefined;
+    const leave = async (): Promise<void> => {
+      await pod.then((one) => removeHelper(cluster, context, one)).catch(() => undefined);
+      this.present.delete(helper);
+    };
+    const helper: Helper = { pod, users: 0, leave: () => (left ??= leave()) };
+    this.present.add(helper);
+    return helper;
   }
 
   private async start(

@@ -2,7 +2,6 @@ import { parseService } from '#contracts';
 import {
   despiteRestarts,
   type CheckDriver,
-  type DataDriver,
   type Driver,
   type FileDriver,
   type HookDriver,
@@ -37,7 +36,7 @@ export class KubernetesDriver implements Driver {
   readonly files: FileDriver = NO_FILES;
   readonly hooks: HookDriver;
   readonly images: ImageDriver;
-  readonly data: DataDriver;
+  readonly data: KubernetesData;
   readonly checks: CheckDriver;
   private readonly clusters: Clusters;
 
@@ -98,6 +97,7 @@ export class KubernetesDriver implements Driver {
   }
 
   async close(): Promise<void> {
+    await this.data.close();
     this.clusters.close();
   }
 }

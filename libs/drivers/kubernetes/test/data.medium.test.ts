@@ -79,7 +79,8 @@ const helpers = (): Promise<unknown[]> =>
   );
 const untilNoHelpers = (): Promise<boolean> =>
   waitFor(async () => (await helpers()).length === 0, {
-    ...{ what: 'no helper pod', deadlineMs: 60_000 },
+    // a kubelet of 1.20 may be late to end one
+    ...{ what: 'no helper pod', deadlineMs: 240_000 },
   });
 
 function attempts(): (changes?: Partial<StepContext>) => ReturnType<KubeScene['context']> {
