@@ -37,7 +37,10 @@ beforeAll(async () => {
     workload('StatefulSet', 'db', 1),
     workload('Deployment', 'charted', 0, {
       labels: { 'app.kubernetes.io/managed-by': 'Helm' },
-      annotations: { 'meta.helm.sh/release-name': 'shop' },
+      annotations: {
+        ...{ 'meta.helm.sh/release-name': 'shop' },
+        ...{ 'meta.helm.sh/release-namespace': cluster.namespace },
+      },
     }),
   );
   for (const what of ['deployment/web', 'statefulset/db'])

@@ -38,8 +38,8 @@ export function adoptCommand(output: Output): Command {
       [],
     )
     .option(
-      '--workload <kind/name[/container]...>',
-      'of a namespace these alone; default: all that can be upgraded',
+      '--workload <kind/name...>',
+      'of a namespace these alone, with /CONTAINER where a pod has several; default: all that can be upgraded',
       [],
     )
     .option(
