@@ -90,6 +90,7 @@ export class Isecl {
       const text = readFileSync(join(folder, `${file}.yaml`), 'utf8')
         .replaceAll('/srv/isecl', this.home)
         .replaceAll('/mnt/nfs/isecl', this.share)
+        .replaceAll('127.0.0.1:5000/', `${registry}/${namespace}/`)
         .replaceAll('127.0.0.1:5000', registry)
         .replaceAll(KUBECONFIG, this.secret)
         .replaceAll('namespace: isecl', `namespace: ${namespace}`)
@@ -128,9 +129,10 @@ export class Isecl {
   async state(): Promise<object> {
     const kinds = 'deployments,daemonsets,configmaps,secrets';
     const objects = await this.cluster.list<KubeJson>(kinds, '-l', 'app');
-    const secret = await this.cluster.get<KubeJson>('secret', 'kbs-secret');
+    const named = '--field-selector=metadata.name=kbs-secret';
+    const secrets = await this.cluster.list<KubeJson>('secrets', named);
     return {
-      objects: [...objects, secret].map(asWritten),
+      objects: [...objects, ...secrets].map(asWritten),
       data: this.services().map((service) => treeDigest(join(this.share, service))),
       lines: this.services().map((service) => treeLines(join(this.share, service))),
     };
@@ -152,8 +154,10 @@ export class Isecl {
     env: Readonly<Record<string, string>> = {},
   ): Promise<void> {
     const { registry, namespace, kubeconfig } = this.cluster;
-    const places = { ISECL_HOME: this.home, ISECL_SHARE: this.share, ISECL_REGISTRY: registry };
-    const all = { ...places, ISECL_NAMESPACE: namespace, KUBECONFIG: kubeconfig, ...env };
+    const places = { ISECL_HOME: this.home, ISECL_SHARE: this.share };
+    // repositories of its own: others push other images by the same names
+    const names = { ISECL_REGISTRY: `${registry}/${namespace}`, ISECL_NAMESPACE: namespace };
+    const all = { ...places, ...names, KUBECONFIG: kubeconfig, ...env };
     await run(join(EXAMPLE, 'isecl'), words, { env: { ...process.env, ...all } });
   }
 }

@@ -123,7 +123,10 @@ export function settleScript(
           `if [ -e ${aside} ]; then ${remove} ${gone} && ${call(tools, 'mv')} -T -- ${aside} ${gone} || ${fail}; fi`,
           // to remove it may take long: whoever is cut off meanwhile leaves the time as it was
           `${setTime(mount)} && ${remove} ${gone} && ${setTime(mount)} || ${fail}`,
-          `[ "${time(mount)}" = "$time" ] || ${fail}`,
+          // what lies beside the data on a share is others', who may change it at the same time
+          ...(places.paths.some((path) => isWithin(mount, path))
+            ? [`[ "${time(mount)}" = "$time" ] || ${fail}`]
+            : []),
           `${call(tools, 'sync')} -f ${quote(mount)} || ${fail}`,
           'fi',
         ].join('\n');

@@ -307,6 +307,29 @@ test('a restore that was cut off while it moved, or removed, is taken up by the 
   expect(treeDigest(share)).toBe(digest);
 });
 
+test('what others change beside the data meanwhile is no error', async () => {
+  const share = scene.folder('share');
+  const folder = scene.folder('share/kbs');
+  await plantTree(folder);
+  const source = scene.source(share, ['/kbs']);
+  const digest = treeDigest(folder);
+  const archive = await scene.read(source);
+  damage(folder);
+  await scene.write(source, archive, 'one');
+  const beside = join(share, 'beside');
+  const others = setInterval(() => {
+    mkdirSync(beside);
+    rmSync(beside, { recursive: true });
+  }, 0);
+  try {
+    await scene.data.settle(scene.attempt(), source, ['one']);
+  } finally {
+    clearInterval(others);
+  }
+  expect(treeDigest(folder)).toBe(digest);
+  expect(readdirSync(share)).toEqual(['kbs']);
+});
+
 /** What is kept aside right below a mount. */
 function asideOf(folder = ''): string {
   return join(folder, '.liftlock-aside-one/data');
