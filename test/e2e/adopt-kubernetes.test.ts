@@ -92,9 +92,12 @@ it('what runs in a namespace is adopted, and upgraded by what was written', asyn
   );
   expect((await cli.run(['apply', '-f', file])).code).toBe(0);
 
+  const digest = await repository.digest('2.0');
   const next = text
     .slice(text.indexOf('# ---'))
     .replaceAll(/^# ?/gm, '')
+    // the fleet does not ask a registry that speaks plain HTTP what a tag is
+    .replaceAll(/:NEXT"/g, `:2.0@${digest}"`)
     .replaceAll(/NEXT/gi, '2.0');
   writeFileSync(file, text + next);
   const applied = await cli.run(['apply', '-f', file]);
@@ -104,7 +107,6 @@ it('what runs in a namespace is adopted, and upgraded by what was written', asyn
   const upgraded = await cli.run(['upgrade', 'prod', 'shop', 'shop-2.0', '--yes', '--bake', '0']);
   expect(upgraded.code, upgraded.stdout + upgraded.stderr).toBe(0);
   expect(upgraded.stdout).toContain('1.0 --> 2.0');
-  const digest = await repository.digest('2.0');
   for (const [kind, name] of [
     ['deployment', 'web'],
     ['statefulset', 'db'],
@@ -149,6 +151,6 @@ it('what cannot be upgraded is refused by name, and nothing is written', async (
   expect(missing.stderr).toContain(`${cluster.namespace}/Deployment/nobody cannot be upgraded`);
   const wrong = await cli.run(['adopt', 'kubernetes://nowhere']);
   expect(wrong.stderr).toContain('kubernetes://CONTEXT/NAMESPACE');
-  const unknown = await cli.run(['adopt', 'kubernetes://nowhere/shop']);
+  const unknown = await cli.run(['adopt', 'kubernetes://nowhere/elsewhere']);
   expect(unknown.stderr).toContain('context');
 });
