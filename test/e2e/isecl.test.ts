@@ -1,11 +1,12 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { HistoryEvent } from '#contracts';
 import { ApiClient } from '../support/api-client.js';
 import { freshFleet, type FreshFleet } from '../support/fleet.js';
 import { Isecl } from '../support/isecl.js';
 
 /** An upgrade of twelve services, one at a time, each ended before the next: a kubelet of 1.20 lets a pod go every ten seconds. */
-const DEADLINE_MS = 600_000;
+const DEADLINE_MS = 1_200_000;
+vi.setConfig({ testTimeout: DEADLINE_MS + 300_000 });
 const LOGIN = { KMIP_USERNAME: 'kmip-admin', KMIP_PASSWORD: 'kmip-secret-7' };
 
 let fleet: FreshFleet;

@@ -1,10 +1,13 @@
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /**
- * What takes many minutes, so that nothing of it is left over alone at the end. The two that kill processes all the time do not begin
+ * What takes many minutes, so that nothing of it is left over alone at the end. Those that kill processes all the time do not begin
  * together.
  */
-const LONG = ['chaos/lightwave', 'e2e/compose', 'chaos/kill-every-service'];
+const LONG = [
+  ...['chaos/lightwave', 'e2e/isecl', 'e2e/compose', 'chaos/isecl'],
+  'chaos/kill-every-service',
+];
 
 /** As ever, but that of a project's files the long ones come first. */
 export class LongestFirst extends BaseSequencer {
