@@ -1,33 +1,15 @@
-import type { Readable } from 'node:stream';
-import type {
-  DataDriver,
-  DataEntry,
-  DataOrigin,
-  DataSource,
-  DataSpace,
-  FolderUse,
-  StepContext,
-} from '#drivers/core';
+import type { DataDriver, DataOrigin, DataSource, FolderUse, StepContext } from '#drivers/core';
 import { digestOf, LiftlockError } from '#kernel';
 import { archiverOf, localTools, type DataTools } from './data-tools.js';
 import { fileUsers } from './file-users.js';
 import { fileSystemsOf, folderPlaces, refuseLinks, type FolderPlaces } from './folder-places.js';
 import { LocalScripts } from './local-scripts.js';
 import { endLeftovers } from './script-marks.js';
-import {
-  listChangingData,
-  listData,
-  measureData,
-  readChangingData,
-  readData,
-  readDataMeasured,
-  settleData,
-  writeData,
-  type ScriptedData,
-} from './scripted-data.js';
+import type { ScriptedData } from './scripted-data.js';
+import { ScriptedDataDriver } from './scripted-data-driver.js';
 
 /** The data of a folder that the service's machine has mounted: a share, a disk, a bind mount. */
-export class FolderData implements DataDriver {
+export class FolderData extends ScriptedDataDriver {
   private static tools: Promise<DataTools> | undefined;
 
   /**
@@ -37,7 +19,9 @@ export class FolderData implements DataDriver {
   constructor(
     private readonly allowed: readonly string[],
     private readonly target?: FolderUse,
-  ) {}
+  ) {
+    super();
+  }
 
   async usedBy(context: StepContext, source: DataSource): Promise<string[]> {
     const places = await this.places(source);
@@ -52,18 +36,6 @@ export class FolderData implements DataDriver {
     );
   }
 
-  async list(context: StepContext, source: DataSource): Promise<DataEntry[]> {
-    return listData(context, await this.data(context, source));
-  }
-
-  async listChanging(context: StepContext, source: DataSource): Promise<DataEntry[]> {
-    return listChangingData(context, await this.data(context, source));
-  }
-
-  async space(context: StepContext, source: DataSource): Promise<DataSpace> {
-    return measureData(await this.data(context, source));
-  }
-
   async origin(context: StepContext, source: DataSource): Promise<DataOrigin> {
     const image = await this.target?.image(context, source);
     const found = fileSystemsOf(await this.places(source));
@@ -75,49 +47,6 @@ export class FolderData implements DataDriver {
     };
   }
 
-  async read(context: StepContext, source: DataSource): Promise<Readable> {
-    await this.lookBeforeReading(context, source);
-    return readData(await this.data(context, source));
-  }
-
-  async readChanging(context: StepContext, source: DataSource): Promise<Readable> {
-    await this.lookBeforeReading(context, source);
-    return readChangingData(await this.data(context, source));
-  }
-
-  async readMeasured<T>(
-    context: StepContext,
-    source: DataSource,
-    makeRoom: (space: DataSpace) => Promise<T>,
-  ): Promise<{ archive: Readable; entries: Promise<DataEntry[]>; room: T }> {
-    await this.lookBeforeReading(context, source);
-    return readDataMeasured(context, await this.data(context, source), makeRoom);
-  }
-
-  async write(
-    context: StepContext,
-    source: DataSource,
-    archive: Readable,
-    keepAside?: string,
-  ): Promise<void> {
-    let data: ScriptedData;
-    try {
-      data = await this.data(context, source);
-    } catch (error) {
-      archive.destroy();
-      throw error;
-    }
-    await writeData(data, archive, keepAside);
-  }
-
-  async settle(
-    context: StepContext,
-    source: DataSource,
-    keptAside: readonly string[],
-  ): Promise<void> {
-    await settleData(await this.data(context, source), keptAside);
-  }
-
   async archiver(
     _context: StepContext,
     source: Pick<DataSource, 'plain'>,
@@ -125,7 +54,7 @@ export class FolderData implements DataDriver {
     return archiverOf(await this.tools(), source);
   }
 
-  private async data(context: StepContext, source: DataSource): Promise<ScriptedData> {
+  protected async data(context: StepContext, source: DataSource): Promise<ScriptedData> {
     const [tools, places] = await Promise.all([this.tools(), this.places(source)]);
     const runner = new LocalScripts(context, tools, keyOf(places));
     return { of: source.container, tools, places, runner, plain: source.plain };
@@ -143,7 +72,10 @@ export class FolderData implements DataDriver {
     return FolderData.tools;
   }
 
-  private async lookBeforeReading(context: StepContext, source: DataSource): Promise<void> {
+  protected override async lookBeforeReading(
+    context: StepContext,
+    source: DataSource,
+  ): Promise<void> {
     const places = await this.places(source);
     await refuseLinks(places);
     // a backup of it is worth having, though only a person can put it back

@@ -18,17 +18,6 @@ export {
 export { FolderData } from './folder-data.js';
 export { HeldEnd, newMark, withMark, wordsBefore, type ScriptEnd } from './end-mark.js';
 export { ListThenWords, Tail, type ErrorText } from './error-text.js';
-export {
-  listChangingData,
-  listData,
-  measureData,
-  readChangingData,
-  readData,
-  readDataMeasured,
-  settleData,
-  writeData,
-  type ScriptedData,
-  type ScriptRun,
-  type ScriptRunner,
-} from './scripted-data.js';
+export { type ScriptedData, type ScriptRun, type ScriptRunner } from './scripted-data.js';
+export { ScriptedDataDriver } from './scripted-data-driver.js';
 export { asPattern, call, quote } from './shell-words.js';

@@ -1,24 +1,14 @@
-import type { Readable } from 'node:stream';
 import {
   despiteRestarts,
   type DataDriver,
-  type DataEntry,
   type DataOrigin,
   type DataSource,
-  type DataSpace,
   type PauseDriver,
   type StepContext,
 } from '#drivers/core';
 import {
   archiverOf,
-  listChangingData,
-  listData,
-  measureData,
-  readChangingData,
-  readData,
-  readDataMeasured,
-  settleData,
-  writeData,
+  ScriptedDataDriver,
   type ScriptedData,
   type ScriptRun,
   type ScriptRunner,
@@ -44,7 +34,7 @@ interface Place {
 }
 
 /** The data of a container on its volumes and binds, read and written by a helper container that has the same mounts. */
-export class DockerData implements DataDriver {
+export class DockerData extends ScriptedDataDriver {
   readonly pausing: PauseDriver = {
     look: async (context, source) => {
       const { container } = await this.look(context, source);
@@ -61,7 +51,9 @@ export class DockerData implements DataDriver {
   constructor(
     private readonly engines: Engines,
     private readonly images: HelperImages,
-  ) {}
+  ) {
+    super();
+  }
 
   async usedBy(context: StepContext, source: DataSource): Promise<string[]> {
     const { engine, container, places } = await this.find(context, source);
@@ -72,18 +64,6 @@ export class DockerData implements DataDriver {
   async isAsLeft(context: StepContext, source: DataSource): Promise<boolean> {
     const { engine, container } = await this.look(context, source);
     return isAsLeft(engine, context, container, () => this.list(context, source));
-  }
-
-  async list(context: StepContext, source: DataSource): Promise<DataEntry[]> {
-    return listData(context, await this.data(context, source));
-  }
-
-  async listChanging(context: StepContext, source: DataSource): Promise<DataEntry[]> {
-    return listChangingData(context, await this.data(context, source));
-  }
-
-  async space(context: StepContext, source: DataSource): Promise<DataSpace> {
-    return measureData(await this.data(context, source));
   }
 
   async origin(context: StepContext, source: DataSource): Promise<DataOrigin> {
@@ -104,50 +84,6 @@ export class DockerData implements DataDriver {
     };
   }
 
-  async read(context: StepContext, source: DataSource): Promise<Readable> {
-    await this.refuseEphemeralFiles(context, source);
-    return readData(await this.data(context, source));
-  }
-
-  async readChanging(context: StepContext, source: DataSource): Promise<Readable> {
-    await this.refuseEphemeralFiles(context, source);
-    return readChangingData(await this.data(context, source));
-  }
-
-  /** One helper for all: to start one takes more than to read a small volume. */
-  async readMeasured<T>(
-    context: StepContext,
-    source: DataSource,
-    makeRoom: (space: DataSpace) => Promise<T>,
-  ): Promise<{ archive: Readable; entries: Promise<DataEntry[]>; room: T }> {
-    await this.refuseEphemeralFiles(context, source);
-    return readDataMeasured(context, await this.data(context, source), makeRoom);
-  }
-
-  async write(
-    context: StepContext,
-    source: DataSource,
-    archive: Readable,
-    keepAside?: string,
-  ): Promise<void> {
-    let data: ScriptedData;
-    try {
-      data = await this.data(context, source);
-    } catch (error) {
-      archive.destroy();
-      throw error;
-    }
-    await writeData(data, archive, keepAside);
-  }
-
-  async settle(
-    context: StepContext,
-    source: DataSource,
-    keptAside: readonly string[],
-  ): Promise<void> {
-    await settleData(await this.data(context, source), keptAside);
-  }
-
   async archiver(
     _context: StepContext,
     source: Pick<DataSource, 'plain'>,
@@ -156,7 +92,7 @@ export class DockerData implements DataDriver {
   }
 
   /** With helpers that have the container's mounts. */
-  private async data(context: StepContext, source: DataSource): Promise<ScriptedData> {
+  protected async data(context: StepContext, source: DataSource): Promise<ScriptedData> {
     const { engine, container, places } = await this.find(context, source);
     const { images } = this;
     const tools = await images.collected();
@@ -173,7 +109,10 @@ export class DockerData implements DataDriver {
   }
 
   /** What is there for the time of an upgrade only, and may hold a secret, never gets into a backup. */
-  private async refuseEphemeralFiles(context: StepContext, source: DataSource): Promise<void> {
+  protected override async lookBeforeReading(
+    context: StepContext,
+    source: DataSource,
+  ): Promise<void> {
     const { engine, container } = await this.find(context, source);
     for (const { path, upgrade } of await fileMarks(engine, context, container.Id)) {
       if ((await statInside(engine, context, container, path)) === undefined) continue;

@@ -1,26 +1,12 @@
 import { buffer } from 'node:stream/consumers';
-import type { Readable } from 'node:stream';
-import type {
-  DataDriver,
-  DataEntry,
-  DataOrigin,
-  DataSource,
-  DataSpace,
-  FolderUse,
-  StepContext,
-} from '#drivers/core';
+import type { DataDriver, DataOrigin, DataSource, FolderUse, StepContext } from '#drivers/core';
 import {
   archiverOf,
   firstLineOf,
-  listData,
-  measureData,
   optionalToolNames,
-  readData,
-  readDataMeasured,
-  settleData,
   toolNames,
-  writeData,
   type DataTools,
+  ScriptedDataDriver,
   type ScriptedData,
 } from '#drivers/data';
 import { LiftlockError } from '#kernel';
@@ -64,7 +50,7 @@ interface Helper {
 }
 
 /** The data of a workload on its PersistentVolumeClaims, read and written by a helper pod that mounts them, too. */
-export class KubernetesData implements DataDriver {
+export class KubernetesData extends ScriptedDataDriver {
   readonly folders: FolderUse;
   private readonly helpers = new WeakMap<StepContext, Map<string, Helper>>();
   /** Those that nobody has removed yet, of all attempts. */
@@ -76,6 +62,7 @@ export class KubernetesData implements DataDriver {
     private readonly clusters: Clusters,
     private readonly image: string | undefined,
   ) {
+    super();
     this.folders = {
       usedBy: async (context, source) => {
         const place = await this.look(context, source);
@@ -103,14 +90,6 @@ export class KubernetesData implements DataDriver {
     return Promise.resolve(false);
   }
 
-  async list(context: StepContext, source: DataSource): Promise<DataEntry[]> {
-    return listData(context, await this.data(context, source));
-  }
-
-  async space(context: StepContext, source: DataSource): Promise<DataSpace> {
-    return measureData(await this.data(context, source));
-  }
-
   async origin(context: StepContext, source: DataSource): Promise<DataOrigin> {
     const { instance, workload, container } = await this.look(context, source);
     const { mounts } = await this.places(context, source);
@@ -123,42 +102,6 @@ export class KubernetesData implements DataDriver {
           ...{ destination, kind: kind === 'volume' ? kind : 'bind', source: from },
         })),
     };
-  }
-
-  async read(context: StepContext, source: DataSource): Promise<Readable> {
-    return readData(await this.data(context, source));
-  }
-
-  async readMeasured<T>(
-    context: StepContext,
-    source: DataSource,
-    makeRoom: (space: DataSpace) => Promise<T>,
-  ): Promise<{ archive: Readable; entries: Promise<DataEntry[]>; room: T }> {
-    return readDataMeasured(context, await this.data(context, source), makeRoom);
-  }
-
-  async write(
-    context: StepContext,
-    source: DataSource,
-    archive: Readable,
-    keepAside?: string,
-  ): Promise<void> {
-    let data: ScriptedData;
-    try {
-      data = await this.data(context, source);
-    } catch (error) {
-      archive.destroy();
-      throw error;
-    }
-    await writeData(data, archive, keepAside);
-  }
-
-  async settle(
-    context: StepContext,
-    source: DataSource,
-    keptAside: readonly string[],
-  ): Promise<void> {
-    await settleData(await this.data(context, source), keptAside);
   }
 
   archiver(
@@ -174,7 +117,7 @@ export class KubernetesData implements DataDriver {
     await Promise.all([...this.present].map((helper) => helper.leave()));
   }
 
-  private async data(context: StepContext, source: DataSource): Promise<ScriptedData> {
+  protected async data(context: StepContext, source: DataSource): Promise<ScriptedData> {
     const { cluster } = await this.look(context, source);
     const places = await this.places(context, source);
     const use = (): Promise<UsedPod> => this.use(context, source, places);

@@ -1,6 +1,6 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -197,6 +197,29 @@ test('an attempt that is ended ends with its reason, and its helper goes', async
   await data.write(again, source, Readable.from([archive]), 'one');
   await data.settle(again, source, ['one']);
   expect(treeDigest(folder)).toBe(digest);
+});
+
+test('what goes on changing is read all the same, and listed around it', async () => {
+  const { folder, source } = await withClaim('changing');
+  const file = join(folder, 'growing');
+  writeFileSync(file, randomBytes(16 * 1024 * 1024));
+  const attempt = attempts();
+  const { data } = scene.driver;
+  const growing = setInterval(() => appendFileSync(file, 'more'), 0);
+  try {
+    const before = await data.listChanging?.(attempt(), source);
+    const archive = await data.readChanging?.(attempt(), source);
+    expect((await buffer(archive ?? Readable.from([]))).length).toBeGreaterThan(16 * 1024 * 1024);
+    const after = await data.listChanging?.(attempt(), source);
+    const sizes = [before, after].map(
+      (list) => list?.find(({ path }) => path.endsWith('/growing'))?.size ?? 0,
+    );
+    expect(sizes[0]).toBeGreaterThan(0);
+    expect(sizes[1]).toBeGreaterThan(sizes[0] ?? 0);
+  } finally {
+    clearInterval(growing);
+  }
+  await untilNoHelpers();
 });
 
 test('what an archive lacks, a path that is on no claim, and an image without tools are told', async () => {
