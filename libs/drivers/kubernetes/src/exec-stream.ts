@@ -1,11 +1,10 @@
 import { PassThrough, Writable } from 'node:stream';
 import { Exec } from '@kubernetes/client-node';
 import type { Cluster } from './cluster.js';
-import { abortedBy, ApiAnswer, clusterError } from './errors.js';
+import { abortedBy, clusterError } from './errors.js';
+import { BEGIN_MS, broken, exitCodeOf, refusalOf, type EndStatus } from './exec-end.js';
 import type { Pod } from './objects.js';
 
-/** For so long the API server may take to begin the command, in milliseconds. */
-const BEGIN_MS = 60_000;
 /** What is on the way may be still for long: so often something passes, in milliseconds. */
 const PING_MS = 20_000;
 const STDIN = 0;
@@ -20,14 +19,6 @@ interface Socket {
   resume(): void;
   ping(): void;
   onclose: unknown;
-}
-
-interface EndStatus {
-  readonly status?: string;
-  readonly message?: string;
-  readonly details?: {
-    readonly causes?: ReadonlyArray<{ readonly reason?: string; readonly message?: string }>;
-  };
 }
 
 /** A command that runs in a pod. */
@@ -61,23 +52,25 @@ export async function openExec(
   const outputs = [false, true].map((isError) => new Pieces((piece) => onOutput(isError, piece)));
   let socket: Socket;
   const late = AbortSignal.any([signal, AbortSignal.timeout(BEGIN_MS)]);
+  const opening = new Exec(config)
+    // what is sent goes by the socket itself, which says when it is gone
+    .exec(
+      namespace,
+      name,
+      container,
+      [...command],
+      outputs[0] ?? null,
+      outputs[1] ?? null,
+      new PassThrough(),
+      false,
+      end.resolve,
+    ) as Promise<unknown> as Promise<Socket>;
   try {
-    const opening = new Exec(config)
-      // what is sent goes by the socket itself, which says when it is gone
-      .exec(
-        namespace,
-        name,
-        container,
-        [...command],
-        outputs[0] ?? null,
-        outputs[1] ?? null,
-        new PassThrough(),
-        false,
-        end.resolve,
-      );
-    socket = (await orAborted(opening, late)) as unknown as Socket;
+    socket = await orAborted(opening, late);
     if (signal.aborted) socket.terminate();
   } catch (error) {
+    // one that is opened too late has nobody
+    opening.then((unwanted) => unwanted.terminate()).catch(() => undefined);
     throw clusterError(
       cluster,
       what,
@@ -86,17 +79,13 @@ export async function openExec(
     );
   }
   const lost = (): void =>
-    end.reject(
-      Object.assign(new Error('the connection was closed before its end was told'), {
-        code: 'ECONNRESET',
-      }),
-    );
+    end.reject(broken('the connection was closed before its end was told', 'ECONNRESET'));
   socket.onclose = lost;
   const beat = setInterval(() => {
     if (socket.readyState === 1) socket.ping();
   }, PING_MS);
   const exited = end.promise
-    .then(exitCodeOf, (error: unknown) => {
+    .then(exitCodeIn, (error: unknown) => {
       throw clusterError(cluster, what, error, signal);
     })
     .finally(() => clearInterval(beat));
@@ -132,8 +121,7 @@ class Pieces extends Writable {
 
 async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>();
-  const abort = (): void =>
-    reject(Object.assign(new Error('it was not begun'), { code: 'ETIMEDOUT' }));
+  const abort = (): void => reject(broken('it was not begun', 'ETIMEDOUT'));
   signal.addEventListener('abort', abort, { once: true });
   try {
     return await Promise.race([work, promise]);
@@ -142,23 +130,8 @@ async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   }
 }
 
-/** The client gives no more than the status of an answer that is not the protocol's. */
-function refusalOf(error: unknown): Error {
-  const { message = 'no answer', error: inner } = (error ?? {}) as {
-    message?: string;
-    error?: Error;
-  };
-  const status = Number(/Unexpected server response: (\d+)/.exec(message)?.[1]);
-  if (Number.isInteger(status))
-    return new ApiAnswer(status, '', `it was answered with HTTP status ${status}`);
-  return inner ?? (error instanceof Error ? error : new Error(message));
-}
-
-function exitCodeOf({ status, message = '', details }: EndStatus): number {
-  if (status === 'Success') return 0;
-  const code = details?.causes?.find(({ reason }) => reason === 'ExitCode')?.message;
-  if (code !== undefined) return Number(code);
-  throw Object.assign(new Error(`it could not be begun, or was ended: ${message}`), {
-    code: 'ECONNRESET',
-  });
+function exitCodeIn(status: EndStatus): number {
+  const code = exitCodeOf(status);
+  if (code !== undefined) return code;
+  throw broken(`it could not be begun, or was ended: ${status.message ?? ''}`, 'ECONNRESET');
 }

@@ -3,28 +3,18 @@ import { Exec } from '@kubernetes/client-node';
 import type { CommandResult } from '#drivers/core';
 import { LiftlockError } from '#kernel';
 import type { Cluster } from './cluster.js';
-import { abortedBy, ApiAnswer, clusterError } from './errors.js';
+import { abortedBy, clusterError } from './errors.js';
+import { BEGIN_MS, broken, exitCodeOf, refusalOf, type EndStatus } from './exec-end.js';
 import type { Pod } from './objects.js';
 
 /** Most of each output that is kept, in bytes: its end. */
 const OUTPUT_LIMIT = 1024 * 1024;
-/** For so long the API server may take to begin the command, in milliseconds. */
-const BEGIN_MS = 60_000;
 
 export interface ExecCommand {
   readonly container: string;
   readonly command: readonly string[];
   /** What it reads first, without an end; default: nothing. */
   readonly input?: string | undefined;
-}
-
-/** As the API tells how a command ended (`Status` of meta/v1). */
-interface EndStatus {
-  readonly status?: string;
-  readonly message?: string;
-  readonly details?: {
-    readonly causes?: ReadonlyArray<{ readonly reason?: string; readonly message?: string }>;
-  };
 }
 
 /** Runs a command in a container of a pod, without a shell, to its end. @throws LiftlockError where it could not be begun, or its end was not told */
@@ -54,7 +44,10 @@ export async function execute(
         tell,
       ),
     );
-    return { exitCode: exitCodeOf(status, what), stdout: stdout.text, stderr: stderr.text };
+    const exitCode = exitCodeOf(status);
+    if (exitCode === undefined)
+      throw new LiftlockError('hook_failed', `${what} could not be begun: ${status.message ?? ''}`);
+    return { exitCode, stdout: stdout.text, stderr: stderr.text };
   } catch (error) {
     throw clusterError(cluster, what, error, signal);
   }
@@ -98,34 +91,11 @@ interface Connection {
   onclose: (() => void) | null;
 }
 
-function broken(message: string, code: string): Error {
-  return Object.assign(new Error(message), { code });
-}
-
 /** In the protocol's fourth version the end of the input is the end of the connection, and with it of what was to be told. */
 function endless(text: string): Readable {
   const stream = new PassThrough();
   stream.write(text);
   return stream;
-}
-
-/** The client gives no more than the status of an answer that is not the protocol's. */
-function refusalOf(error: unknown): Error {
-  const { message = 'no answer', error: inner } = (error ?? {}) as {
-    message?: string;
-    error?: Error;
-  };
-  const status = Number(/Unexpected server response: (\d+)/.exec(message)?.[1]);
-  if (Number.isInteger(status))
-    return new ApiAnswer(status, '', `it was answered with HTTP status ${status}`);
-  return inner ?? (error instanceof Error ? error : new Error(message));
-}
-
-function exitCodeOf({ status, message = '', details }: EndStatus, what: string): number {
-  if (status === 'Success') return 0;
-  const code = details?.causes?.find(({ reason }) => reason === 'ExitCode')?.message;
-  if (code !== undefined) return Number(code);
-  throw new LiftlockError('hook_failed', `${what} could not be begun: ${message}`);
 }
 
 /** Keeps the end of what is written to it: at once, since nobody waits for it when the end of the command is told. */
