@@ -1,6 +1,7 @@
 export { assertAsPlanned, type Observed } from './assert-as-planned.js';
 export { CommandVerdict, type CommandResult } from './check-command.js';
 export { LogPatterns } from './check-log.js';
+export { untilPassed, type LookResult } from './check-loop.js';
 export { failure, seen, type Look, type Seen } from './check-look.js';
 export { httpLook, tcpLook } from './check-network.js';
 export type {

@@ -1,14 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ActionInput, ActionOutput, Check } from '#contracts';
 import {
-  AWAY_MS,
   failure,
   httpLook,
   isAway,
   isWaitedFor,
   seen,
   tcpLook,
+  untilPassed,
   type Look,
+  type LookResult,
   type Seen,
   type StepContext,
 } from '#drivers/core';
@@ -26,79 +27,23 @@ import { startAgain } from './start-again.js';
 const LOOP_RESTARTS = 3;
 /** The engine itself forgets about earlier restarts after a run of 10 seconds. */
 const SETTLED_MS = 10_000;
-/** Longest that one look may take, in milliseconds. */
-const LOOK_MS = 10_000;
-/** What one look has in any case, in milliseconds: the last one begins when the deadline has come. */
-const LEAST_LOOK_MS = 2_000;
-
 /** An engine that is away, or a container that ended in the middle of a look: the next look knows more. */
 const MISSES: ReadonlySet<string> = new Set(['target_unreachable', 'target_refused']);
 
 type Input = ActionInput<'instance.check'>;
 
-/**
- * Looks until the check passes, and has gone on passing for its stable time. At the deadline it looks once more: who stood
- * still until then, or waited for an answer, knows nothing yet.
- */
+/** Looks until the check passes, and has gone on passing for its stable time. */
 export async function check(
   engine: Engine,
   context: StepContext,
   input: Input,
 ): Promise<ActionOutput<'instance.check'>> {
-  const { deadlineSeconds, intervalMs, stableSeconds } = input.check;
   const look = lookOf(engine, input.check);
-  let deadline = performance.now() + deadlineSeconds * 1000;
-  const latest = deadline + AWAY_MS;
-  let before = performance.now();
-  let looks = 0;
-  let passingSince: number | undefined;
-  let lastRun: string | undefined;
-  let knownRun: string | undefined;
-  let last = seen(false, 'no answer in time');
-  for (;;) {
-    const left = deadline - performance.now();
-    const began = performance.now();
-    const result = await lookOnce(
-      engine,
-      context,
-      input,
-      look,
-      Math.max(left, intervalMs, LEAST_LOOK_MS),
-    );
-    looks += 1;
-    // it ended and was started again while nobody looked
-    if (result.run !== lastRun) passingSince = undefined;
-    lastRun = result.run;
-    const isStable = passingSince !== undefined && began - passingSince >= stableSeconds * 1000;
-    if (result.seen?.passed === true) passingSince ??= performance.now();
-    else passingSince = undefined;
-    // a look that was cut off saw nothing: what was seen before says more
-    last = result.seen ?? last;
-    const now = performance.now();
-    // time without the engine says nothing about the instance
-    if (result.away) deadline = Math.min(latest, deadline + now - before);
-    // and what was taken down with it has to begin from the beginning
-    if (result.isFirstRun && knownRun !== undefined && result.run !== knownRun)
-      deadline = Math.min(latest, now + deadlineSeconds * 1000);
-    knownRun = result.run ?? knownRun;
-    before = now;
-    // from the end of the first look that passed to the beginning of this one: what happens within a look that takes long is not seen
-    if (passingSince !== undefined && (isStable || stableSeconds === 0))
-      return { looks, detail: last.detail };
-    if (began >= deadline) throw failedError(engine, input, looks, last);
-    await pause(Math.min(intervalMs, deadline - now), context.signal);
-  }
-}
-
-interface LookResult {
-  /** Nothing when there was no answer in time. */
-  readonly seen: Seen | undefined;
-  /** Which container, since which start. */
-  readonly run: string | undefined;
-  /** No restart policy has begun this run since the container, or its engine, was started. */
-  readonly isFirstRun?: boolean;
-  /** The engine was there before, as far as is known, and does not answer now. */
-  readonly away?: boolean;
+  return untilPassed(input.check, {
+    look: (late) => lookOnce(engine, context, input, look, late),
+    pause: (atMostMs) => pause(atMostMs, context.signal),
+    failed: (looks, last, wanted) => failedError(engine, input, looks, last, wanted),
+  });
 }
 
 /** One look; an engine that is away for a moment is a miss, not an end. */
@@ -107,10 +52,9 @@ async function lookOnce(
   context: StepContext,
   input: Input,
   look: Look<ContainerInfo>,
-  leftMs: number,
+  late: AbortSignal,
 ): Promise<LookResult> {
-  const timeout = AbortSignal.timeout(Math.ceil(Math.min(leftMs, LOOK_MS)));
-  const signal = AbortSignal.any([context.signal, timeout]);
+  const signal = AbortSignal.any([context.signal, late]);
   let run: string | undefined;
   let isFirstRun = false;
   try {
@@ -124,7 +68,7 @@ async function lookOnce(
   } catch (error) {
     if (context.signal.aborted) throw abortedBy(context.signal, `checking ${input.container}`);
     // an engine that starts takes the connection, and says nothing
-    if (timeout.aborted)
+    if (late.aborted)
       return {
         seen: undefined,
         run,
@@ -200,9 +144,14 @@ function healthLook(container: ContainerInfo): Seen {
   return seen(health === 'healthy', `${health}${last ? ` (${last})` : ''}`);
 }
 
-function failedError(engine: Engine, input: Input, looks: number, last: Seen): LiftlockError {
-  const { type, deadlineSeconds, stableSeconds } = input.check;
-  const wanted = last.passed ? `, but not yet for ${stableSeconds} s without a miss` : '';
+function failedError(
+  engine: Engine,
+  input: Input,
+  looks: number,
+  last: Seen,
+  wanted: string,
+): LiftlockError {
+  const { type, deadlineSeconds } = input.check;
   return failure(
     `the ${type} check of ${input.container} on ${engine.name} did not pass within ${deadlineSeconds} s; last seen: ${last.detail}${wanted}`,
     { container: input.container, check: type, looks, lastSeen: last.detail },
@@ -211,7 +160,7 @@ function failedError(engine: Engine, input: Input, looks: number, last: Seen): L
 
 async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
   try {
-    await delay(Math.max(0, milliseconds), undefined, { signal });
+    await delay(milliseconds, undefined, { signal });
   } catch {
     throw abortedBy(signal, 'checking');
   }

@@ -1,10 +1,11 @@
 import type { ActionInput, ActionOutput } from '#contracts';
 import {
-  AWAY_MS,
   failure,
   isAway,
   isWaitedFor,
   seen,
+  untilPassed,
+  type LookResult,
   type Seen,
   type StepContext,
 } from '#drivers/core';
@@ -12,10 +13,8 @@ import { LiftlockError } from '#kernel';
 import type { Cluster } from './cluster.js';
 import { abortedBy } from './errors.js';
 
-/** Longest that one look may take, in milliseconds. */
-const LOOK_MS = 10_000;
-/** What one look has in any case, in milliseconds: the last one begins when the deadline has come. */
-const LEAST_LOOK_MS = 2_000;
+/** Longest that is waited for what there is to say of one that did not pass, in milliseconds. */
+const LAST_WORDS_MS = 2_000;
 
 /** What is looked at. */
 export interface Checked {
@@ -35,15 +34,7 @@ export interface Checked {
   pause(atMostMs: number, signal: AbortSignal): Promise<void>;
 }
 
-interface LookResult {
-  /** Nothing when there was no answer in time. */
-  readonly seen: Seen | undefined;
-  readonly run?: string | undefined;
-  /** The cluster was there before, and does not answer now. */
-  readonly away?: boolean;
-}
-
-/** Looks until the check passes, and has gone on passing for its stable time. At the deadline it looks once more. */
+/** A check of something in a cluster, from its first look to its last. */
 export class CheckLoop {
   constructor(
     private readonly cluster: Cluster,
@@ -52,43 +43,17 @@ export class CheckLoop {
     private readonly checked: Checked,
   ) {}
 
-  async untilPassed(): Promise<ActionOutput<'instance.check'>> {
-    const { deadlineSeconds, intervalMs, stableSeconds } = this.input.check;
-    let deadline = performance.now() + deadlineSeconds * 1000;
-    const latest = deadline + AWAY_MS;
-    let before = performance.now();
-    let looks = 0;
-    let passingSince: number | undefined;
-    let lastRun: string | undefined;
-    let last = seen(false, 'no answer in time');
-    for (;;) {
-      const began = performance.now();
-      const left = Math.max(deadline - began, intervalMs, LEAST_LOOK_MS);
-      const result = await this.lookOnce(left);
-      looks += 1;
-      // a pod of it ended, and another run has begun while nobody looked
-      if (result.run !== lastRun) passingSince = undefined;
-      lastRun = result.run;
-      const isStable = passingSince !== undefined && began - passingSince >= stableSeconds * 1000;
-      if (result.seen?.passed === true) passingSince ??= performance.now();
-      else passingSince = undefined;
-      // a look that was cut off saw nothing: what was seen before says more
-      last = result.seen ?? last;
-      const now = performance.now();
-      // time without the API server says nothing about the instance
-      if (result.away) deadline = Math.min(latest, deadline + now - before);
-      before = now;
-      if (passingSince !== undefined && (isStable || stableSeconds === 0))
-        return { looks, detail: last.detail };
-      if (began >= deadline) throw await this.failedError(looks, last);
-      await this.pause(Math.min(intervalMs, deadline - now));
-    }
+  untilPassed(): Promise<ActionOutput<'instance.check'>> {
+    return untilPassed(this.input.check, {
+      look: (late) => this.lookOnce(late),
+      pause: (atMostMs) => this.pause(atMostMs),
+      failed: (looks, last, wanted) => this.failedError(looks, last, wanted),
+    });
   }
 
-  private async lookOnce(leftMs: number): Promise<LookResult> {
+  private async lookOnce(late: AbortSignal): Promise<LookResult> {
     const { context } = this;
-    const timeout = AbortSignal.timeout(Math.ceil(Math.min(leftMs, LOOK_MS)));
-    const signal = AbortSignal.any([context.signal, timeout]);
+    const signal = AbortSignal.any([context.signal, late]);
     let run: string | undefined;
     try {
       const looked = await this.checked.look((told) => (run = told), signal);
@@ -97,18 +62,17 @@ export class CheckLoop {
       if (context.signal.aborted)
         throw abortedBy(context.signal, `checking ${this.input.container}`);
       const away = isAway(error) && isWaitedFor(this.cluster, context);
-      if (timeout.aborted) return { seen: undefined, run, away };
+      if (late.aborted) return { seen: undefined, run, away };
       if (error instanceof LiftlockError && error.code !== 'target_unreachable') throw error;
       const what = error instanceof Error ? error.message : String(error);
       return { seen: seen(false, what), run, away };
     }
   }
 
-  private async failedError(looks: number, last: Seen): Promise<LiftlockError> {
+  private async failedError(looks: number, last: Seen, wanted: string): Promise<LiftlockError> {
     const { container } = this.input;
-    const { type, deadlineSeconds, stableSeconds } = this.input.check;
-    const wanted = last.passed ? `, but not yet for ${stableSeconds} s without a miss` : '';
-    const signal = AbortSignal.any([this.context.signal, AbortSignal.timeout(LEAST_LOOK_MS)]);
+    const { type, deadlineSeconds } = this.input.check;
+    const signal = AbortSignal.any([this.context.signal, AbortSignal.timeout(LAST_WORDS_MS)]);
     const { why, log } = await this.checked
       .lastWords(signal)
       .catch(() => ({ why: '', log: [] as readonly string[] }));
@@ -123,7 +87,7 @@ export class CheckLoop {
   private async pause(milliseconds: number): Promise<void> {
     const { signal } = this.context;
     try {
-      await this.checked.pause(Math.max(0, milliseconds), signal);
+      await this.checked.pause(milliseconds, signal);
     } catch {
       throw abortedBy(signal, 'checking');
     }
