@@ -14,7 +14,7 @@ import {
   type DataSource,
   type StepContext,
 } from '#drivers/core';
-import { LiftlockError } from '#kernel';
+import { LiftlockError, repeat, type Repeated } from '#kernel';
 import { UnitOfWork } from '#persistence';
 import { QuietStore, type QuietRecord } from './persistence/quiet.store.js';
 import { QUIETING, type Quieting } from './tokens.js';
@@ -40,8 +40,7 @@ export type QuietSource = DataSource &
 export class QuietService implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger(QuietService.name);
   private readonly holder = randomUUID();
-  private timer: NodeJS.Timeout | undefined;
-  private sweeping: Promise<void> | undefined;
+  private sweeps: Repeated | undefined;
 
   constructor(
     private readonly work: UnitOfWork,
@@ -52,20 +51,16 @@ export class QuietService implements OnApplicationBootstrap, BeforeApplicationSh
   ) {}
 
   onApplicationBootstrap(): void {
-    const sweep = (): void => {
-      this.sweeping ??= this.sweep()
-        .catch((error: unknown) =>
-          this.logger.error(`what stands still was not looked for: ${String(error)}`),
-        )
-        .finally(() => (this.sweeping = undefined));
-    };
-    sweep();
-    this.timer = setInterval(sweep, this.options.sweepMs);
+    this.sweeps = repeat(
+      this.options.sweepMs,
+      () => this.sweep(),
+      (error) => this.logger.error(`what stands still was not looked for: ${String(error)}`),
+    );
+    this.sweeps.now();
   }
 
   async beforeApplicationShutdown(): Promise<void> {
-    clearInterval(this.timer);
-    await this.sweeping;
+    await this.sweeps?.end();
   }
 
   /**

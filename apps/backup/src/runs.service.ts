@@ -9,7 +9,7 @@ import {
 import { QueryClient } from '#bus';
 import type { BackupRun, BackupRunItem, QueryData, QueryReply } from '#contracts';
 import type { StepContext } from '#drivers/core';
-import { digestOf, LiftlockError, systemIds, type Clock } from '#kernel';
+import { digestOf, LiftlockError, repeat, systemIds, type Clock, type Repeated } from '#kernel';
 import { UnitOfWork } from '#persistence';
 import { RunStore } from './persistence/run.store.js';
 import { CLOCK, QUIETING, type Quieting } from './tokens.js';
@@ -52,8 +52,7 @@ export class RunsService implements OnApplicationBootstrap, BeforeApplicationShu
   private readonly holder = randomUUID();
   private readonly stopping = new AbortController();
   private readonly underWay = new Set<Promise<void>>();
-  private timer: NodeJS.Timeout | undefined;
-  private sweeping: Promise<void> | undefined;
+  private sweeps: Repeated | undefined;
 
   constructor(
     private readonly work: UnitOfWork,
@@ -64,20 +63,19 @@ export class RunsService implements OnApplicationBootstrap, BeforeApplicationShu
   ) {}
 
   onApplicationBootstrap(): void {
-    this.timer = setInterval(() => {
-      this.sweeping ??= this.sweep()
-        .catch((error: unknown) =>
-          this.logger.error(`what nobody is at any more was not looked for: ${String(error)}`),
-        )
-        .finally(() => (this.sweeping = undefined));
-    }, this.options.sweepMs);
+    this.sweeps = repeat(
+      this.options.sweepMs,
+      () => this.sweep(),
+      (error) =>
+        this.logger.error(`what nobody is at any more was not looked for: ${String(error)}`),
+    );
   }
 
   async beforeApplicationShutdown(): Promise<void> {
-    clearInterval(this.timer);
+    const swept = this.sweeps?.end();
     this.stopping.abort(new LiftlockError('unavailable', 'the backup service ends: ask again'));
     await Promise.all(this.underWay);
-    await this.sweeping;
+    await swept;
   }
 
   /** @throws LiftlockError `not_found` */

@@ -5,7 +5,7 @@ import {
   type OnApplicationBootstrap,
   type OnApplicationShutdown,
 } from '@nestjs/common';
-import { LiftlockError, type Clock } from '#kernel';
+import { LiftlockError, repeat, type Clock, type Repeated } from '#kernel';
 import { Bus } from '#bus';
 import { UnitOfWork } from '#persistence';
 import { TimerStore, type DueTimer } from './persistence/timer.store.js';
@@ -29,8 +29,7 @@ const AFTER_RECONNECT_MS = 30_000;
 @Injectable()
 export class Sweeper implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly logger = new Logger(Sweeper.name);
-  private readonly loops: NodeJS.Timeout[] = [];
-  private readonly underWay = new Set<Promise<void>>();
+  private readonly loops: Repeated[] = [];
   /** What was told while this process, the database or the broker was away is read first: no deadline strikes before they were put off. */
   private areDeadlinesHeld = true;
   /** The event stream that is known to be refilled, by when it was made. */
@@ -57,8 +56,7 @@ export class Sweeper implements OnApplicationBootstrap, OnApplicationShutdown {
   }
 
   async onApplicationShutdown(): Promise<void> {
-    for (const loop of this.loops) clearInterval(loop);
-    await Promise.allSettled(this.underWay);
+    await Promise.all(this.loops.map((loop) => loop.end()));
   }
 
   private async fireTimers(): Promise<void> {
@@ -108,34 +106,12 @@ export class Sweeper implements OnApplicationBootstrap, OnApplicationShutdown {
     }
   }
 
-  /** One look at a time; one that fails is logged, and the next one comes. */
+  /** One that fails is logged, and the next one comes. */
   private every(ms: number, what: string, look: () => Promise<void>): void {
-    let busy = false;
-    this.loops.push(
-      setInterval(() => {
-        if (busy) return;
-        busy = true;
-        this.track(what, look, () => {
-          busy = false;
-        });
-      }, ms),
-    );
-  }
-
-  private track(
-    what: string,
-    look: () => Promise<void>,
-    after: () => void = () => undefined,
-  ): void {
-    const running = look()
-      .catch((error: unknown) => {
-        const { code, message } = LiftlockError.from(error);
-        this.logger.warn(`${what}: ${code}: ${message}`);
-      })
-      .finally(() => {
-        this.underWay.delete(running);
-        after();
-      });
-    this.underWay.add(running);
+    const loop = repeat(ms, look, (error) => {
+      const { code, message } = LiftlockError.from(error);
+      this.logger.warn(`${what}: ${code}: ${message}`);
+    });
+    this.loops.push(loop);
   }
 }

@@ -13,5 +13,6 @@ export { systemIds, type IdPrefix, type IdSource } from './ids.js';
 export { LiftlockError, type ErrorOptions, type ErrorShape, type Issue } from './liftlock-error.js';
 export { mebibytes } from './mebibytes.js';
 export { inTexts, storable } from './texts.js';
+export { repeat, type Repeated } from './repeat.js';
 export { waitFor, type WaitOptions } from './wait.js';
 export { TransferReport } from './transfer-report.js';

@@ -5,7 +5,7 @@ import {
   type OnApplicationBootstrap,
   type OnApplicationShutdown,
 } from '@nestjs/common';
-import { LiftlockError } from '#kernel';
+import { LiftlockError, repeat, type Repeated } from '#kernel';
 import { Outbox, UnitOfWork } from '#persistence';
 import { Answers } from './answers.js';
 import { ClaimStore } from './claim.store.js';
@@ -24,8 +24,7 @@ const BATCH = 100;
 @Injectable()
 export class StepSweeper implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly logger = new Logger(StepSweeper.name);
-  private timer: NodeJS.Timeout | undefined;
-  private looking: Promise<void> | undefined;
+  private sweeps: Repeated | undefined;
 
   constructor(
     private readonly work: UnitOfWork,
@@ -38,18 +37,15 @@ export class StepSweeper implements OnApplicationBootstrap, OnApplicationShutdow
   ) {}
 
   onApplicationBootstrap(): void {
-    this.timer = setInterval(() => {
-      this.looking ??= this.sweep()
-        .catch((error: unknown) => this.logger.warn(`sweep: ${LiftlockError.from(error).message}`))
-        .finally(() => {
-          this.looking = undefined;
-        });
-    }, this.options.sweepMs);
+    this.sweeps = repeat(
+      this.options.sweepMs,
+      () => this.sweep(),
+      (error) => this.logger.warn(`sweep: ${LiftlockError.from(error).message}`),
+    );
   }
 
   async onApplicationShutdown(): Promise<void> {
-    clearInterval(this.timer);
-    await this.looking;
+    await this.sweeps?.end();
   }
 
   async sweep(): Promise<void> {
