@@ -1,16 +1,12 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { commandWork, type CommandWork } from '#contracts';
 import { systemIds, waitFor } from '#kernel';
 import { treeDigest, damage } from '../../../test/support/data-tree.js';
-import { RUN_NEST_SOURCE } from '../../../test/support/run-source.js';
 import type { Manifest } from '../src/domain/manifest.js';
-import type { SnapshotInput } from '../src/snapshot.service.js';
 import { BackupStage, expectRefused, type Scene } from './support/backup-stage.js';
+import { killWhileTaking } from './support/kill-while-taking.js';
 
 let stage: BackupStage;
 beforeAll(async () => {
@@ -19,7 +15,6 @@ beforeAll(async () => {
 afterEach(() => stage.clear());
 afterAll(() => stage?.close());
 
-const KILLED = fileURLToPath(new URL('./support/killed-while-quiet.ts', import.meta.url));
 const shell = (script: string): CommandWork =>
   commandWork.parse({ type: 'command', command: ['sh', '-c', script] });
 
@@ -34,29 +29,6 @@ const manifestOf = (scene: Scene): Manifest =>
   JSON.parse(readFileSync(join(scene.location, 'manifest.json'), 'utf8')) as Manifest;
 const records = (scene: Scene): Promise<unknown[]> =>
   stage.query(`SELECT 1 FROM quiets WHERE container_id = '${scene.containerId}'`);
-
-/** Cut off in mid-read by SIGKILL. */
-async function killedWhileReading(
-  scene: Scene,
-  more: Pick<SnapshotInput, 'consistency' | 'stop' | 'hooks'>,
-): Promise<void> {
-  const { upgrade, application } = scene.attempt();
-  const { databaseUrl: database, root, endpoint } = stage;
-  const input = { ...scene.input, ...more };
-  const asked = JSON.stringify({ database, root, endpoint, upgrade, application, input });
-  const child = spawn(process.execPath, [...RUN_NEST_SOURCE, KILLED, asked], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const ended = once(child, 'exit');
-  let said = '';
-  for await (const chunk of child.stdout) {
-    said += String(chunk);
-    if (said.includes('reading')) break;
-  }
-  expect(said).toContain('reading');
-  child.kill('SIGKILL');
-  await ended;
-}
 
 describe('a snapshot of what is paused', () => {
   test('has what stood still, says so, and the service runs on, also when the reading fails', async () => {
@@ -146,7 +118,7 @@ describe('a snapshot of what is paused', () => {
 
   test('whose service is killed goes on by itself, and at the next attempt', async () => {
     const scene = await running();
-    await killedWhileReading(scene, { consistency: 'paused' });
+    await killWhileTaking(stage, scene, { consistency: 'paused' });
     expect(await stateOf(scene)).toBe('paused');
     await waitFor(async () => ((await stateOf(scene)) === 'running' ? true : undefined), {
       what: 'the sweep lets it go on',
@@ -157,7 +129,7 @@ describe('a snapshot of what is paused', () => {
       deadlineMs: 60_000,
     });
     const next = await running();
-    await killedWhileReading(next, { consistency: 'paused' });
+    await killWhileTaking(stage, next, { consistency: 'paused' });
     await next.snapshotAs({ consistency: 'paused' }, { token: 7 });
     expect(await stateOf(next)).toBe('running');
     expect(manifestOf(next).quiesced?.ran).toEqual([next.input.container]);
@@ -173,7 +145,7 @@ describe('a snapshot that stops by itself', () => {
     expect(await stateOf(scene)).toBe('running');
     expect(manifestOf(scene).quiesced).toMatchObject({ how: 'stopped', ran: [] });
     const next = await running();
-    await killedWhileReading(next, { consistency: 'stopped', stop: {} });
+    await killWhileTaking(stage, next, { consistency: 'stopped', stop: {} });
     expect(await stateOf(next)).toBe('exited');
     await waitFor(async () => ((await stateOf(next)) === 'running' ? true : undefined), {
       what: 'the sweep starts it again',
@@ -208,7 +180,7 @@ describe('the application’s own commands around a snapshot', () => {
 
   test('the one behind it runs when the service was killed in between', async () => {
     const scene = await running();
-    await killedWhileReading(scene, {
+    await killWhileTaking(stage, scene, {
       consistency: 'paused',
       hooks: {
         before: shell('echo frozen > /tmp/frozen'),

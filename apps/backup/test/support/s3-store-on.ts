@@ -5,7 +5,7 @@ import type { S3Server } from '../../../../test/support/s3-server.js';
 
 /** A store in the test's server, below the prefix `liftlock`. @param now milliseconds; default: the machine's */
 export function s3StoreOn(
-  server: S3Server,
+  server: Pick<S3Server, 'bucket' | 'endpoint' | 'keys'>,
   changes: Partial<S3Options> & { readonly variable?: string } = {},
   now?: () => number,
 ): S3Store {

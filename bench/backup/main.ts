@@ -1,0 +1,112 @@
+import { inPairs, pairCase } from '../support/pairs.js';
+import { report, type Case } from '../support/report.js';
+import type { Shape } from './data.js';
+import { Stage, type Made } from './stage.js';
+
+// The same folders by `liftlock backups` and by tar and zstd, in turn, on the same disk, with the same page cache.
+// `bench backup PAIRS SCALE` measures fewer pairs, of so many times the data: `bench backup 1 0.02`, for a look.
+
+const GIB = 1024 ** 3;
+const [pairsText, scaleText] = process.argv.slice(2);
+const PAIRS = Number(pairsText ?? 5);
+const SCALE = Number(scaleText ?? 1);
+const AT_ONCE = 20;
+
+const BAR = { snapshot: 1.15, restore: 1.2, verify: 0.5, atOnce: 1, residentMiB: 200 };
+const SHAPES: Readonly<Record<string, Shape>> = {
+  '1 GiB in 15,000 files': shape(15_000, GIB),
+  // so many, whatever the scale: it is they that are large
+  '8 GiB in 4 files': { files: 4, bytes: 8 * GIB * SCALE },
+};
+
+const stage = await Stage.open();
+let code = 1;
+try {
+  const cases: Case[] = [];
+  for (const [name, wanted] of Object.entries(SHAPES))
+    cases.push(...(await besideTar(name, wanted)));
+  cases.push(await atOnce(), resident());
+  code = report(cases);
+} finally {
+  await stage.close();
+}
+process.exit(code);
+
+async function besideTar(name: string, wanted: Shape): Promise<Case[]> {
+  const subject = await stage.newSubject(`of-${wanted.files}`, wanted);
+  const ms = { bench: 'backup', unit: 'ms', beside: 'tar and zstd' } as const;
+  let last: Made | undefined;
+  const verified: number[] = [];
+  const snapshots = await inPairs(
+    PAIRS,
+    async () => {
+      const made = await stage.snapshot(subject);
+      verified.push(await stage.verify(made));
+      last = made;
+      return made.wallMs;
+    },
+    () => stage.snapshotByTar(subject),
+  );
+  if (last === undefined) throw new Error('PAIRS must be 1 at least');
+  const from = last;
+  const restores = await inPairs(
+    PAIRS,
+    () => stage.restore(from, subject),
+    () => stage.restoreByTar(subject),
+  );
+  await stage.remove(subject);
+  return [
+    pairCase(
+      { ...ms, case: `${name}: snapshot`, bar: BAR.snapshot },
+      snapshots.ours,
+      snapshots.theirs,
+    ),
+    pairCase({ ...ms, case: `${name}: restore`, bar: BAR.restore }, restores.ours, restores.theirs),
+    pairCase(
+      { ...ms, case: `${name}: verify`, bar: BAR.verify, beside: 'the snapshot' },
+      verified,
+      snapshots.ours,
+    ),
+  ];
+}
+
+/** What each one of many at once takes, of all that it takes, beside one alone. */
+async function atOnce(): Promise<Case> {
+  const each = shape(3_000, GIB / 5);
+  const subjects = await Promise.all(
+    Array.from({ length: AT_ONCE }, (_, at) => stage.newSubject(`at-once-${at}`, each)),
+  );
+  const [first] = subjects;
+  if (first === undefined) throw new Error('there is none');
+  const measured = async (some: typeof subjects): Promise<number> => {
+    const { wallMs } = await stage.snapshots(some);
+    return wallMs / some.length;
+  };
+  const { ours, theirs } = await inPairs(
+    PAIRS,
+    () => measured(subjects),
+    () => measured([first]),
+  );
+  for (const subject of subjects) await stage.remove(subject);
+  return pairCase(
+    {
+      ...{ bench: 'backup', unit: 'ms', beside: 'one alone', bar: BAR.atOnce },
+      case: `${AT_ONCE} instances of ${Math.round(each.bytes / 1024 ** 2)} MiB at once: snapshot, for each of them`,
+    },
+    ours,
+    theirs,
+  );
+}
+
+function resident(): Case {
+  const value = stage.residentMiB();
+  return {
+    ...{ bench: 'backup', case: 'the most that the service had resident', value, unit: 'MiB' },
+    ...{ against: 'nothing', ratio: null, bar: BAR.residentMiB },
+    holds: value <= BAR.residentMiB,
+  };
+}
+
+function shape(files: number, bytes: number): Shape {
+  return { files: Math.max(1, Math.round(files * SCALE)), bytes: bytes * SCALE };
+}

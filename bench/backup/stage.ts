@@ -1,0 +1,225 @@
+import { execFile } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { backupRun, backupView } from '#contracts';
+import {
+  EmbeddedFleet,
+  ensureDockerEngine,
+  ensureInstalled,
+  fleetFolder,
+  type DockerEngine,
+} from '#fleet';
+import { waitFor } from '#kernel';
+import { ApiClient } from '../../test/support/api-client.js';
+import { buildImage } from '../../test/support/busybox-image.js';
+import { fillFolder, type Shape } from './data.js';
+
+const run = promisify(execFile);
+const PREFIX = 'liftlock-bench-backup';
+const IMAGE = `${PREFIX}:1.0`;
+const DEADLINE_MS = 20 * 60_000;
+const LOOK_MS = 20;
+
+/** A stopped container, and a folder of this machine that it mounts as its data. */
+export interface Subject {
+  /** Of the container, and of its environment and application. */
+  readonly name: string;
+  readonly folder: string;
+}
+
+/** One backup, by the id of the request that made it. */
+export interface Made {
+  readonly id: string;
+  readonly wallMs: number;
+}
+
+/** A fleet and a Docker Engine, and the data that both ways back up. */
+export class Stage {
+  /** Of what tar wrote last. */
+  private readonly archive: string;
+  /** Of each subject what was made last, which is kept. */
+  private readonly last = new Map<string, string>();
+
+  private constructor(
+    private readonly folder: string,
+    private readonly engine: DockerEngine,
+    private readonly fleet: EmbeddedFleet,
+    private readonly api: ApiClient,
+  ) {
+    this.archive = join(folder, 'by-tar.tar.zst');
+  }
+
+  static async open(): Promise<Stage> {
+    const folder = join(fleetFolder(), 'bench-backup');
+    // what an earlier run that was cut off left would be in the way
+    rmSync(folder, { recursive: true, force: true });
+    mkdirSync(folder, { recursive: true });
+    await ensureInstalled({ docker: true, logFile: join(folder, 'apt.log') });
+    const engine = await ensureDockerEngine({ folder: join(folder, 'engine'), tied: true });
+    const fleet = await EmbeddedFleet.start({ folder: join(folder, 'fleet'), tied: true });
+    const stage = new Stage(folder, engine, fleet, new ApiClient(fleet.url, fleet.token));
+    await buildImage(stage.environment, IMAGE, '#!/bin/sh\n');
+    await stage.removeContainers();
+    return stage;
+  }
+
+  async close(): Promise<void> {
+    await this.removeContainers();
+    await this.fleet.stop();
+    await this.engine.stop();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  async newSubject(suffix: string, shape: Shape): Promise<Subject> {
+    const name = `${PREFIX}-${suffix}`;
+    const folder = join(this.folder, 'data', name);
+    mkdirSync(folder, { recursive: true });
+    fillFolder(folder, shape);
+    await this.docker('create', '--name', name, '-v', `${folder}:/data`, IMAGE);
+    const head = { apiVersion: 'liftlock.dev/v1', metadata: { name } };
+    const targets = [{ name: 'host', driver: 'docker', endpoint: this.engine.host }];
+    await this.api.put('environments', { ...head, kind: 'Environment', spec: { targets } });
+    const component = { name: 'web', targets: ['host'], container: name };
+    const components = [{ ...component, data: { paths: ['/data'] } }];
+    await this.api.put('applications', { ...head, kind: 'Application', spec: { components } });
+    return { name, folder };
+  }
+
+  async remove({ name, folder }: Subject): Promise<void> {
+    await this.docker('rm', name);
+    rmSync(folder, { recursive: true, force: true });
+    rmSync(this.archive, { force: true });
+  }
+
+  /** What is to be read is in the page cache, and nothing is on its way to the disk: alike for both ways. */
+  private async settle({ folder }: Subject): Promise<void> {
+    await run('sh', ['-c', 'find "$@" -type f -exec cat -- {} + >/dev/null; sync', '-', folder]);
+  }
+
+  async snapshot(subject: Subject): Promise<Made> {
+    const { wallMs, made } = await this.snapshots([subject]);
+    const [id = ''] = made;
+    return { id, wallMs };
+  }
+
+  /** All at the same time; what was made of them before is deleted. @returns milliseconds until the last one had ended */
+  async snapshots(
+    subjects: readonly Subject[],
+  ): Promise<{ readonly wallMs: number; readonly made: readonly string[] }> {
+    for (const subject of subjects) await this.settle(subject);
+    const began = performance.now();
+    const made = await Promise.all(
+      subjects.map(async ({ name }) => {
+        const body = { environment: name, application: name, component: 'web' };
+        return this.ended(await this.ask('POST', '/v1/backups', body));
+      }),
+    );
+    const wallMs = performance.now() - began;
+    for (const [at, { name }] of subjects.entries()) {
+      const [before, id] = [this.last.get(name), made[at]];
+      if (before !== undefined) await this.ask('DELETE', pathOf(before));
+      if (id !== undefined) this.last.set(name, id);
+    }
+    return { wallMs, made };
+  }
+
+  /** Into its folder, which is empty before. @returns milliseconds */
+  async restore({ id }: Made, subject: Subject): Promise<number> {
+    await this.empty(subject);
+    const began = performance.now();
+    const body = { to: { instance: 'web@host' } };
+    await this.ended(await this.ask('POST', `${pathOf(id)}/restore`, body));
+    return performance.now() - began;
+  }
+
+  /** @returns milliseconds */
+  async verify({ id }: Made): Promise<number> {
+    const began = performance.now();
+    await this.ask('POST', `${pathOf(id)}/verify`);
+    const found = await waitFor(
+      async () => {
+        const { verification } = backupView.parse(await this.ask('GET', pathOf(id)));
+        return verification?.state === 'running' ? undefined : verification;
+      },
+      { what: `${id} was read back`, deadlineMs: DEADLINE_MS, everyMs: LOOK_MS },
+    );
+    if (found?.state !== 'whole') throw new Error(`${id} is ${found?.state}: ${found?.problem}`);
+    return performance.now() - began;
+  }
+
+  /** @returns milliseconds */
+  async snapshotByTar(subject: Subject): Promise<number> {
+    rmSync(this.archive, { force: true });
+    rmSync(`${this.archive}.sha256`, { force: true });
+    await this.settle(subject);
+    return this.byTar('snapshot', subject.folder, this.archive);
+  }
+
+  /** What it archived last, into the subject's folder, which is empty before. @returns milliseconds */
+  async restoreByTar(subject: Subject): Promise<number> {
+    await this.empty(subject);
+    return this.byTar('restore', this.archive, subject.folder);
+  }
+
+  /** The most that the backup service had resident since it started (`VmHWM`), in MiB. */
+  residentMiB(): number {
+    const { pid } = this.fleet.service('backup');
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    return Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1] ?? Number.NaN) / 1024;
+  }
+
+  private async byTar(...args: string[]): Promise<number> {
+    const script = join(process.cwd(), 'bench/backup/by-tar.sh');
+    const began = performance.now();
+    await run(script, args);
+    return performance.now() - began;
+  }
+
+  private async empty({ folder }: Subject): Promise<void> {
+    for (const name of readdirSync(folder))
+      rmSync(join(folder, name), { recursive: true, force: true });
+    await run('sync');
+  }
+
+  private async ask(method: string, path: string, body?: object): Promise<unknown> {
+    const answer = await this.api.request(method, path, body);
+    if (answer.status >= 400)
+      throw new Error(`${method} ${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
+    return answer.body;
+  }
+
+  /** @returns its id, when it has ended well */
+  private async ended(begun: unknown): Promise<string> {
+    const { id } = backupRun.parse(begun);
+    const end = await waitFor(
+      async () => {
+        const now = backupRun.parse(await this.ask('GET', `/v1/backup-runs/${id}`));
+        return now.state === 'running' ? undefined : now;
+      },
+      { what: `${id} has ended`, deadlineMs: DEADLINE_MS, everyMs: LOOK_MS },
+    );
+    if (end.state !== 'succeeded') throw new Error(`${id}: ${JSON.stringify(end.items)}`);
+    return id;
+  }
+
+  private get environment(): NodeJS.ProcessEnv {
+    return { ...process.env, DOCKER_HOST: this.engine.host };
+  }
+
+  private async docker(...args: string[]): Promise<string> {
+    const { stdout } = await run('docker', args, { env: this.environment });
+    return stdout;
+  }
+
+  private async removeContainers(): Promise<void> {
+    const found = await this.docker('ps', '-aq', '--filter', `name=${PREFIX}`);
+    const ids = found.split('\n').filter((id) => id !== '');
+    if (ids.length > 0) await this.docker('rm', '-f', ...ids);
+  }
+}
+
+/** By hand a backup has the name of its instance. */
+function pathOf(id: string): string {
+  return `/v1/backups/${id}/web@host`;
+}
