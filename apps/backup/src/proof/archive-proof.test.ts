@@ -184,27 +184,41 @@ describe('what an archive holds', () => {
   });
 
   it('is read with its holes, as GNU tar writes them', async () => {
-    // tar --create --format=posix --sparse of a file of 12 bytes, a hole of 1 MiB, and 3 bytes
-    const map = Buffer.alloc(512);
-    map.write('2\n0\n12\n1048588\n3\n');
-    const stored = Buffer.concat([map, Buffer.from('beforehole!!end')]);
-    const tar = pack();
-    tar.entry(
-      {
-        name: 'data/GNUSparseFile.7/holes',
-        mode: 0o644,
-        mtime: TIME,
-        pax: {
-          ...{ 'GNU.sparse.major': '1', 'GNU.sparse.minor': '0' },
-          ...{ 'GNU.sparse.name': 'data/holes', 'GNU.sparse.realsize': '1048591' },
-        },
-      },
-      stored,
-    );
-    tar.finalize();
-    const bytes = zstdCompressSync(await buffer(tar));
+    const bytes = zstdCompressSync(await archiveWithHole(1024 * 1024));
     const [entry] = await entriesOf(Readable.from([bytes]), signal, 'tar.zst');
     const content = `beforehole!!${'\0'.repeat(1024 * 1024)}end`;
     expect(entry).toMatchObject({ path: '/data/holes', size: 1_048_591, sha256: sha256(content) });
   });
+
+  it('is hashed, however large a hole is, with others served meanwhile', async () => {
+    const bytes = await archiveWithHole(64 * 1024 * 1024);
+    let turns = 0;
+    const count = (): void => {
+      turns += 1;
+      counting = setImmediate(count);
+    };
+    let counting = setImmediate(count);
+    await entriesOf(Readable.from([bytes]), signal, 'tar');
+    clearImmediate(counting);
+    expect(turns).toBeGreaterThanOrEqual(64);
+  });
 });
+
+/** As `tar --create --format=posix --sparse` writes a file of 12 bytes, a hole, and 3 bytes. */
+async function archiveWithHole(bytes: number): Promise<Buffer> {
+  const map = Buffer.alloc(512);
+  map.write(`2\n0\n12\n${12 + bytes}\n3\n`);
+  const tar = pack();
+  tar.entry(
+    {
+      ...{ name: 'data/GNUSparseFile.7/holes', mode: 0o644, mtime: TIME },
+      pax: {
+        ...{ 'GNU.sparse.major': '1', 'GNU.sparse.minor': '0' },
+        ...{ 'GNU.sparse.name': 'data/holes', 'GNU.sparse.realsize': String(bytes + 15) },
+      },
+    },
+    Buffer.concat([map, Buffer.from('beforehole!!end')]),
+  );
+  tar.finalize();
+  return buffer(tar);
+}
