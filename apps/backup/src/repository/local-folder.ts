@@ -121,7 +121,7 @@ class LocalAttempt implements StoreAttempt {
       await rename(this.folder, this.final);
       await syncFolder(dirname(this.final));
     } catch (error) {
-      const code = error instanceof Error && 'code' in error ? error.code : undefined;
+      const code = codeOf(error);
       if (code === 'ENOTEMPTY' || code === 'EEXIST') {
         throw new LiftlockError('not_empty', `there is a backup ${this.final} already`, {
           cause: error,
@@ -152,19 +152,23 @@ function readFrom(path: string, signal: AbortSignal): Readable {
 }
 
 function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+  return codeOf(error) === 'ENOENT';
 }
 
-/** With what leads to it, so that it is there after the power was lost. */
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined;
+}
+
+/** With what leads to it, so that it is there after the power was lost. One by one: of a read-only disk Node's `recursive` says that nothing is there. */
 async function makeLastingFolder(path: string): Promise<void> {
-  const first = await mkdir(path, { recursive: true, mode: 0o700 });
-  if (first === undefined) return;
-  for (
-    let folder = dirname(path);
-    folder.length >= dirname(first).length;
-    folder = dirname(folder)
-  ) {
-    await syncFolder(folder);
-    if (folder === dirname(folder)) break;
+  const parent = dirname(path);
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return;
+    if (!isMissing(error) || path === parent) throw error;
+    await makeLastingFolder(parent);
+    return makeLastingFolder(path);
   }
+  await syncFolder(parent);
 }
