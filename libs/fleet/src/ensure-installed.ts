@@ -44,6 +44,7 @@ const IMAGES: readonly Requirement[] = [
   program('zstd', 'zstd'),
   program('tar', 'tar'),
   program('getfattr', 'attr'),
+  program('openssl', 'openssl'),
 ];
 
 /** A registry, what images are read back with, what a client's cost is measured with, shares that squash owners, and the second engine of backups: for tests and benches. */

@@ -57,6 +57,16 @@ test('a device has its numbers, a file with holes what it takes, and a second na
   expect(entries.map((entry) => 'attributes' in entry)).toEqual([false, false, false, false]);
 });
 
+test('hashes are read as openssl tells them, too, whatever stands in a name; what is none is an error', async () => {
+  const told = ['/d/holes', '/d/one'].map((path) => `${HASH} *${path}\n`).join('');
+  const entries = await parseEntries(printed(ENTRIES, [`${HASH}  /d/two`, `\n${told}`], []));
+  expect(entries.map(({ sha256 }) => sha256)).toEqual([HASH, undefined, HASH, HASH]);
+  const none = await parseEntries(printed(ENTRIES, ['\n'], ['1:103  /d/null']));
+  expect(none[1]).toMatchObject({ device: '1:259' });
+  const escaped = printed(ENTRIES, [`\n\\${HASH} */d/a\\nb\n`], []);
+  await expect(parseEntries(escaped)).rejects.toThrow(/openssl answered/);
+});
+
 test('attributes are read with their odd names; nothing is claimed where they could not be told', async () => {
   const dump = [
     '# file: /d/one',

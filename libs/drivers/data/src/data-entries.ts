@@ -16,6 +16,7 @@ const TYPES: Readonly<Record<string, DataEntry['type']>> = {
 const FIELDS = 12;
 /** Bytes in a block of find's `%b`. */
 const BLOCK = 512;
+const NEWLINE = 0x0a;
 
 type Named = (path: Buffer) => Buffer;
 
@@ -53,7 +54,8 @@ export async function entriesIn(
         record = [];
         break;
       case 'hashes':
-        hashes.set(printable(named(field.subarray(66))), field.subarray(0, 64).toString('latin1'));
+        for (const line of hashLines(field))
+          hashes.set(printable(named(line.subarray(66))), line.subarray(0, 64).toString('latin1'));
         break;
       case 'devices': {
         const { path, numbers } = deviceLine(field, named);
@@ -123,6 +125,22 @@ function entryOf(record: readonly Buffer[], named: Named): Listed {
     ...(kind === 'symlink' && target !== undefined ? { linkTarget: printable(target) } : {}),
   };
   return { entry, identity: Number(names) > 1 ? identity : undefined };
+}
+
+/** One of sha256sum is a field of its own; those of openssl are all in one, behind a newline. */
+function* hashLines(field: Buffer): Generator<Buffer> {
+  if (field[0] !== NEWLINE) {
+    yield field;
+    return;
+  }
+  for (let from = 1; from < field.length;) {
+    const end = field.indexOf(NEWLINE, from);
+    const line = field.subarray(from, end);
+    if (end < 0 || line.toString('latin1', 64, 66) !== ' *')
+      throw new Error(`openssl answered ${JSON.stringify(printable(field.subarray(from)))}`);
+    yield line;
+    from = end + 1;
+  }
 }
 
 /** `<major>:<minor>  <path>`, the numbers in hex. */

@@ -139,8 +139,8 @@ export function writeScript(
 
 /**
  * For each entry 12 fields, each ended by a zero byte; then, each part begun by an empty field: for each file `<sha256>  <path>` and a zero
- * byte; for each device `<major>:<minor>  <path>` in hex and a zero byte; what getfattr dumps, where there is one, and after it another field
- * where it failed. (`%y` type, `%m` mode, `%b` blocks of 512 bytes, `%T@`, `%C@` times with 10 decimals, `%n` names of the file, `%D:%i` its
+ * byte, or, of all that openssl hashes, a newline, for each a line `<sha256> *<path>`, and a zero byte; for each device
+ * `<major>:<minor>  <path>` in hex and a zero byte; what getfattr dumps, where there is one, and after it another field where it failed. (`%y` type, `%m` mode, `%b` blocks of 512 bytes, `%T@`, `%C@` times with 10 decimals, `%n` names of the file, `%D:%i` its
  * identity, `%l` target of a link: find(1).)
  */
 export function listScript(tools: DataTools, places: DataPlaces): string {
@@ -157,14 +157,35 @@ function listing(tools: DataTools, places: DataPlaces, changing?: 'changing'): s
   const race = changing === undefined ? '' : '-ignore_readdir_race ';
   const find = `${call(tools, 'find')} ${paths} ${race}${spareAside(places)}`;
   const each = `${call(tools, 'xargs')} -0 -r`;
-  const hashing = `${find} -type f -print0 | ${each} ${call(tools, 'sha256sum')} -z -- || exit ${EXIT.listing}`;
   return [
     `${find} -printf '%y\\0%m\\0%U\\0%G\\0%s\\0%b\\0%T@\\0%C@\\0%n\\0%D:%i\\0%p\\0%l\\0' || exit ${EXIT.listing}`,
     `printf '\\0'`,
-    ...(changing === undefined ? [hashing] : []),
+    ...(changing === undefined ? hashing(tools, find, each) : []),
     `printf '\\0'`,
     `${find} '(' -type b -o -type c ')' -print0 | ${each} ${call(tools, 'stat')} --printf='%t:%T  %n\\0' -- || exit ${EXIT.listing}`,
     ...attributeList(tools, `${find} ! -type s -print0 | ${each}`),
+  ];
+}
+
+/**
+ * openssl uses the processor's own instructions for it, which coreutils of Debian do not; but its lines have no zero byte, so that names with
+ * a newline are none of its business.
+ */
+function hashing(tools: DataTools, find: string, each: string): string[] {
+  const hash = (which: string, how: string): string =>
+    `${find} -type f ${which}-print0 | ${each} ${how} || exit ${EXIT.listing}`;
+  const sum = `${call(tools, 'sha256sum')} -z --`;
+  const { openssl } = tools.start;
+  if (openssl === undefined) return [hash('', sum)];
+  const hasNewline = `-path '*\n*' `;
+  // whatever it is configured to be
+  const dgst = `${openssl.map(quote).join(' ')} dgst -sha256 -r`;
+  return [
+    hash(hasNewline, sum),
+    `printf '\\n'`,
+    'OPENSSL_CONF=/dev/null; export OPENSSL_CONF',
+    hash(`! ${hasNewline}`, dgst),
+    `printf '\\0'`,
   ];
 }
 

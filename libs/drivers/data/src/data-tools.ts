@@ -31,8 +31,8 @@ export const TOOLS = {
 export type Tool = keyof typeof TOOLS;
 export const toolNames = Object.keys(TOOLS) as Tool[];
 
-/** What they can do without, with the Debian package that brings it: extended attributes are not listed then. */
-const OPTIONAL_TOOLS = { getfattr: 'attr' } as const;
+/** What they can do without, with the Debian package that brings it: extended attributes are not listed then; hashing takes several times as long. */
+const OPTIONAL_TOOLS = { getfattr: 'attr', openssl: 'openssl' } as const;
 export type OptionalTool = keyof typeof OPTIONAL_TOOLS;
 export const optionalToolNames = Object.keys(OPTIONAL_TOOLS) as OptionalTool[];
 

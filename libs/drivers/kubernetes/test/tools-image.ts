@@ -4,7 +4,7 @@ import type { ServiceImage } from '../../../../test/support/registry-image.js';
 
 const TOOLS = [
   ...['sh', 'tar', 'zstd', 'find', 'xargs', 'sha256sum', 'sync', 'cat', 'cp', 'mv', 'mkdir', 'rm'],
-  ...['touch', 'stat', 'head', 'sleep', 'getfattr'],
+  ...['touch', 'stat', 'head', 'sleep', 'getfattr', 'openssl'],
 ];
 
 /** This machine's tools with the libraries that they load, where they are here. @param without what it lacks */
