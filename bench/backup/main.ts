@@ -1,7 +1,7 @@
 import { inPairs, pairCase } from '../support/pairs.js';
 import { report, type Case } from '../support/report.js';
 import type { Shape } from './data.js';
-import { Stage, type Made } from './stage.js';
+import { Stage, type Made, type Subject } from './stage.js';
 
 // The same folders by `liftlock backups` and by tar and zstd, in turn, on the same disk, with the same page cache.
 // `bench backup PAIRS SCALE` measures fewer pairs, of so many times the data: `bench backup 1 0.02`, for a look.
@@ -12,7 +12,7 @@ const PAIRS = Number(pairsText ?? 5);
 const SCALE = Number(scaleText ?? 1);
 const AT_ONCE = 20;
 
-const BAR = { snapshot: 1.15, restore: 1.2, verify: 0.5, atOnce: 1, residentMiB: 200 };
+const BAR = { snapshot: 1.15, restore: 1.2, verify: 0.5, again: 0.4, atOnce: 1, residentMiB: 200 };
 const SHAPES: Readonly<Record<string, Shape>> = {
   '1 GiB in 15,000 files': shape(15_000, GIB),
   // so many, whatever the scale: it is they that are large
@@ -54,6 +54,7 @@ async function besideTar(name: string, wanted: Shape): Promise<Case[]> {
     () => stage.restore(from, subject),
     () => stage.restoreByTar(subject),
   );
+  const [first, second] = await byRestic(subject);
   await stage.remove(subject);
   return [
     pairCase(
@@ -67,7 +68,23 @@ async function besideTar(name: string, wanted: Shape): Promise<Case[]> {
       verified,
       snapshots.ours,
     ),
+    pairCase(
+      { ...ms, case: `${name}: again by restic`, bar: BAR.again, beside: 'the first time' },
+      second,
+      first,
+    ),
   ];
+}
+
+/** @returns what each first snapshot took in a repository of its own, and each second one of what had not changed */
+async function byRestic(subject: Subject): Promise<readonly [number[], number[]]> {
+  const [first, second]: [number[], number[]] = [[], []];
+  for (let pair = 0; pair < PAIRS; pair += 1) {
+    const known = await stage.newToRestic(subject, `restic-${pair}`);
+    first.push((await stage.snapshot(known)).wallMs);
+    second.push((await stage.snapshot(known)).wallMs);
+  }
+  return [first, second];
 }
 
 /** What each one of many at once takes, of all that it takes, beside one alone. */

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { backupRun, backupView } from '#contracts';
+import { backupRun, backupView, type DataEngine } from '#contracts';
 import {
   EmbeddedFleet,
   ensureDockerEngine,
@@ -23,7 +23,7 @@ const LOOK_MS = 20;
 
 /** A stopped container, and a folder of this machine that it mounts as its data. */
 export interface Subject {
-  /** Of the container, and of its environment and application. */
+  /** Of its environment and application. */
   readonly name: string;
   readonly folder: string;
 }
@@ -55,9 +55,17 @@ export class Stage {
     // what an earlier run that was cut off left would be in the way
     rmSync(folder, { recursive: true, force: true });
     mkdirSync(folder, { recursive: true });
-    await ensureInstalled({ docker: true, logFile: join(folder, 'apt.log') });
+    await ensureInstalled({ docker: true, registry: true, logFile: join(folder, 'apt.log') });
     const engine = await ensureDockerEngine({ folder: join(folder, 'engine'), tied: true });
-    const fleet = await EmbeddedFleet.start({ folder: join(folder, 'fleet'), tied: true });
+    const fleet = await EmbeddedFleet.start({
+      ...{ folder: join(folder, 'fleet'), tied: true },
+      appEnv: {
+        backup: {
+          LIFTLOCK_BACKUP_RESTIC_PASSWORD: 'env:LIFTLOCK_SECRET_RESTIC',
+          LIFTLOCK_SECRET_RESTIC: 'of-the-bench',
+        },
+      },
+    });
     const stage = new Stage(folder, engine, fleet, new ApiClient(fleet.url, fleet.token));
     await buildImage(stage.environment, IMAGE, '#!/bin/sh\n');
     await stage.removeContainers();
@@ -77,13 +85,24 @@ export class Stage {
     mkdirSync(folder, { recursive: true });
     fillFolder(folder, shape);
     await this.docker('create', '--name', name, '-v', `${folder}:/data`, IMAGE);
+    await this.declare(name, name, 'archive');
+    return { name, folder };
+  }
+
+  /** The same data as another application's, whose archives restic keeps: it has none of them yet. */
+  async newToRestic({ name, folder }: Subject, suffix: string): Promise<Subject> {
+    const other = `${name}-${suffix}`;
+    await this.declare(other, name, 'restic');
+    return { name: other, folder };
+  }
+
+  private async declare(name: string, container: string, engine: DataEngine): Promise<void> {
     const head = { apiVersion: 'liftlock.dev/v1', metadata: { name } };
     const targets = [{ name: 'host', driver: 'docker', endpoint: this.engine.host }];
     await this.api.put('environments', { ...head, kind: 'Environment', spec: { targets } });
-    const component = { name: 'web', targets: ['host'], container: name };
-    const components = [{ ...component, data: { paths: ['/data'] } }];
+    const component = { name: 'web', targets: ['host'], container };
+    const components = [{ ...component, data: { paths: ['/data'], engine } }];
     await this.api.put('applications', { ...head, kind: 'Application', spec: { components } });
-    return { name, folder };
   }
 
   async remove({ name, folder }: Subject): Promise<void> {
