@@ -73,6 +73,8 @@ describe('data on a folder of the service', () => {
     const scene = setScene();
     await scene.plant();
     const { folder } = scene;
+    // only root sees such a one, as the service does here
+    execFileSync('setfattr', ['-n', 'trusted.note', '-v', 'kept', join(folder, 'kbs/plain')]);
     const before = ['db', 'kbs'].map((path) => treeDigest(join(folder, path)));
     const { location } = await scene.snapshot();
     const manifest = JSON.parse(readFileSync(join(location, 'manifest.json'), 'utf8')) as {
