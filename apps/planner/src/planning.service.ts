@@ -11,7 +11,7 @@ import {
 } from '#contracts';
 import { UnitOfWork } from '#persistence';
 import { attemptPlan, type Planned, type PlanningInput } from './domain/compute-plan.js';
-import { chainQuestions, chainsSeen } from './domain/cluster-chains.js';
+import { chainQuestions, chainsSeen, chainsThatCount } from './domain/cluster-chains.js';
 import { driftOf } from './domain/plan-drift.js';
 import { extentOf, type UpgradeExtent } from './domain/instances.js';
 import { imageKey, observeQuestions } from './domain/observe-questions.js';
@@ -170,7 +170,7 @@ export class PlanningService {
     const observations = await this.observer.observe(subject, request.environment, questions);
     const chains = chainsSeen(stored, observations, problems);
     if (problems.any) throw problems.toError(subject);
-    return { ...stored, chains: [...stored.chains, ...chains] };
+    return { ...stored, chains: chainsThatCount(stored.chains, chains) };
   }
 
   private async read(tx: EntityManager, request: Asked): Promise<PlanningDocuments> {

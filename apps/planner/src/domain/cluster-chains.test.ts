@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest';
-import type { Observation } from '#contracts';
+import { serviceTemplateChainDocument, type Observation } from '#contracts';
 import * as given from '../../test/support/planning-fixture.js';
-import { chainQuestions, chainsSeen } from './cluster-chains.js';
+import { chainQuestions, chainsSeen, chainsThatCount, chainWarnings } from './cluster-chains.js';
+import { documentsOf } from './planning-documents.js';
 import { Problems } from './problems.js';
 
 const documents = (target = 'north') => {
@@ -42,6 +43,30 @@ it('asks the cluster for the chains that are named there, and for no others', ()
 it('takes a chain as it is there, with how often it was changed', () => {
   expect(seen(found)).toMatchObject([
     { generation: 3, document: { metadata: { name: 'up' }, spec: spec('b') } },
+  ]);
+});
+
+it('counts one that is in a cluster and not the document of its name, and says so', () => {
+  const document = (name: string) =>
+    given.stored(
+      serviceTemplateChainDocument.parse({
+        apiVersion: 'k0rdent.mirantis.com/v1beta1',
+        ...{ kind: 'ServiceTemplateChain', metadata: { name }, spec: spec('b') },
+      }),
+    );
+  const there = seen(found);
+  if (typeof there === 'string') throw new Error(there);
+  const chains = chainsThatCount([document('stored'), document('up')], there);
+  expect(documentsOf(chains)).toMatchObject([
+    { name: 'stored', generation: 1 },
+    { name: 'up', generation: 3, from: { target: 'north', namespace: 'tenant' } },
+  ]);
+  const { document: application } = documents().application;
+  expect(chainWarnings(application, chains)).toEqual([]);
+  const [, elsewhere] = application.spec.chains;
+  const both = { ...application, spec: { ...application.spec, chains: ['up', elsewhere ?? ''] } };
+  expect(chainWarnings(both, chains)).toEqual([
+    expect.stringContaining('ServiceTemplateChain up counts as it is in tenant on north'),
   ]);
 });
 

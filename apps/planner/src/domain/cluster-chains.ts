@@ -2,6 +2,7 @@ import { digestOf } from '#kernel';
 import {
   issuesWithin,
   serviceTemplateChainDocument,
+  type ApplicationDocument,
   type ClusterChain,
   type Observation,
   type ServiceTemplateChainDocument,
@@ -79,8 +80,33 @@ export function chainsSeen(
         `the ServiceTemplateChain ${namespace}/${name} on ${target} cannot be read: ${issues.map((one) => `${one.pointer} ${one.message}`).join('; ')}`,
       );
     const { data: document } = parsed;
-    return { document, generation: found.generation, digest: digestOf(document) };
+    const from = { target, namespace };
+    return { document, generation: found.generation, digest: digestOf(document), from };
   });
+}
+
+/** A chain that was read where k0rdent has it counts, and no document of its name: k0rdent would not go by that. */
+export function chainsThatCount(
+  stored: PlanningDocuments['chains'],
+  seen: PlanningDocuments['chains'],
+): PlanningDocuments['chains'] {
+  const names = new Set(seen.map(({ document }) => document.metadata.name));
+  const isElsewhere = ({ document: { kind, metadata } }: (typeof stored)[number]): boolean =>
+    kind === 'ServiceTemplateChain' && names.has(metadata.name);
+  return [...stored.filter((one) => !isElsewhere(one)), ...seen];
+}
+
+/** Says of chains that the application names both as documents and in clusters which of them count. */
+export function chainWarnings(
+  { spec }: ApplicationDocument,
+  chains: PlanningDocuments['chains'],
+): string[] {
+  return chains.flatMap(({ document: { metadata }, from }) =>
+    from === undefined || spec.chains?.includes(metadata.name) !== true
+      ? []
+      : `ServiceTemplateChain ${metadata.name} counts as it is in ${from.namespace} on ${from.target}, and the document of its name does not: ` +
+        'leave one of the two out of the application’s `chains`',
+  );
 }
 
 function namedIn({ application }: Documents): NamedChain[] {

@@ -14,6 +14,7 @@ import { LaneDraft } from './lane-draft.js';
 import { ApplicationHookPlanner } from './application-hooks.js';
 import { checkCompatibility } from './compatibility.js';
 import { bracketsAround } from './around.js';
+import { chainWarnings } from './cluster-chains.js';
 import { applicationJobImages, jobImagesOf } from './hook-images.js';
 import { refuseImpossibleHooks } from './lane-hooks.js';
 import { itineraryOf, type Itinerary } from './itinerary.js';
@@ -149,6 +150,7 @@ function assemble(
     changes: changesOf(extent, seen),
     warnings: planned.warnings.after([
       ...emergencyWarnings(conditions.startConditions),
+      ...chainWarnings(application.document, chains),
       ...seen.warnings,
       ...planned.first,
       ...whole.warnings(),

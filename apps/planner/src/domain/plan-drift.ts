@@ -19,7 +19,10 @@ export function driftOf(agreed: Plan, now: Plan): Issue[] {
 }
 
 function driftOfDocuments(agreed: Plan, now: Plan): Issue[] {
-  const key = ({ kind, name }: Plan['documents'][number]): string => `${kind} ${name}`;
+  const key = ({ kind, name, from }: Plan['documents'][number]): string =>
+    from === undefined
+      ? `${kind} ${name}`
+      : `${kind} ${name} in ${from.namespace} on ${from.target}`;
   const before = new Map(agreed.documents.map((one) => [key(one), one]));
   const after = new Map(now.documents.map((one) => [key(one), one]));
   return [...new Set([...before.keys(), ...after.keys()])].flatMap((name): Issue[] => {

@@ -1,5 +1,6 @@
 import type {
   ApplicationDocument,
+  ClusterChain,
   EnvironmentDocument,
   LiftlockDocument,
   Plan,
@@ -13,6 +14,8 @@ export interface Stored<D extends LiftlockDocument> {
   readonly document: D;
   readonly generation: number;
   readonly digest: string;
+  /** Of one that is not stored, but was read there. */
+  readonly from?: Omit<ClusterChain, 'name'>;
 }
 
 /** What a plan is made of, as far as it was found. */
@@ -32,10 +35,11 @@ export type ReleaseComponent = ReleaseDocument['spec']['components'][string];
 
 /** What the plan names as its origin. */
 export function documentsOf(documents: ReadonlyArray<Stored<LiftlockDocument>>): Plan['documents'] {
-  return documents.map(({ document, generation, digest }) => ({
+  return documents.map(({ document, generation, digest, from }) => ({
     kind: document.kind,
     name: document.metadata.name,
     generation,
     digest,
+    ...(from === undefined ? {} : { from }),
   }));
 }

@@ -44,8 +44,11 @@ function inputOf({
   chains = [UP, DOWN],
   wanted = {},
   missing,
+  beside = [],
 }: {
   readonly component?: Component;
+  /** Services with the same templates, each with what it has otherwise than web. */
+  readonly beside?: ReadonlyArray<Component & { readonly name: string }>;
   readonly container?: Seen;
   readonly chains?: ReadonlyArray<typeof UP>;
   /** Of the release to go to, besides its template. */
@@ -59,6 +62,7 @@ function inputOf({
       given.release(version, {
         components: {
           web: { image: reference(version), ...(version === '3.0' ? wanted : {}) },
+          ...Object.fromEntries(beside.map((one) => [one.name, { image: reference(version) }])),
         },
       }),
     ),
@@ -68,13 +72,15 @@ function inputOf({
       metadata: { ...document.metadata, name: name(document.spec.version) },
     }),
   );
-  const application = given.application([
-    given.web({
-      ...{ targets: ['management'], dependsOn: [], data: undefined, checks: [] },
-      service: { ...service, releaseNamespace: 'web-system' },
-      ...component,
-    }),
-  ]);
+  const application = given.application(
+    [component, ...beside].map((one) =>
+      given.web({
+        ...{ targets: ['management'], dependsOn: [], data: undefined, checks: [] },
+        service: { ...service, releaseNamespace: 'web-system' },
+        ...one,
+      }),
+    ),
+  );
   const input = given.input({
     environment: given.stored(
       given.environment({
@@ -199,6 +205,20 @@ describe('a service of k0rdent', () => {
     expect(
       refusalOf({ component: { service: { ...service, object: 'ClusterDeployment/one' } } }),
     ).toMatch(/service: web is a service of one cluster: leave waves out/);
+  });
+
+  it('is refused where two services of one MultiClusterService go, and one of them in waves', () => {
+    const of = (object: string) => ({
+      service: { namespace: 'tenant', object, releaseNamespace: 'web-system' },
+    });
+    const { service } = of('MultiClusterService/one');
+    const component = { service: { ...service, waves: [{ ring: 'canary' }] } };
+    const beside = (object: string) => ({ component, beside: [{ name: 'api', ...of(object) }] });
+    expect(refusalOf(beside('MultiClusterService/one'))).toMatch(
+      /web@management goes in waves, for which the selector of MultiClusterService\/one is narrowed, and api@management is a service of it, too/,
+    );
+    // for want of an observation of what runs: nothing else is in its way
+    expect(refusalOf(beside('MultiClusterService/other'))).not.toContain('goes in waves');
   });
 
   it('says which hops have no chain that leads back', () => {

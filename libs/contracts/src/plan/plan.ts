@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { API_VERSION } from '../apps.js';
+import { clusterChain } from '../documents/chains.js';
 import { name, dottedName, seconds, sha256, stepId } from '../names.js';
 import { startConditions } from '../policy/start-conditions.js';
 import { applicationBackStep, compensationStep, prepareStep, step, stepTarget } from './step.js';
@@ -139,6 +140,8 @@ export const plan = z.strictObject({
       name: dottedName,
       generation: z.number().int().min(1),
       digest: sha256,
+      /** Where it was read, and counts as it is there. Not there: it is the stored document. */
+      from: clusterChain.omit({ name: true }).optional(),
     }),
   ),
   /** With the number of upgrades that may run on each at the same time; default 4. */
