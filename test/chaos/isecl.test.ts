@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ApiClient } from '../support/api-client.js';
 import { freshFleet, type FreshFleet } from '../support/fleet.js';
 import { Isecl } from '../support/isecl.js';
+import { startKubernetes } from '../support/kubernetes.js';
 import { atEachStep, expectOnce, killAll } from './dispatched-steps.js';
 
 const DEADLINE_MS = 600_000;
@@ -11,7 +12,7 @@ let api: ApiClient;
 let isecl: Isecl;
 
 beforeAll(async () => {
-  isecl = await Isecl.open();
+  isecl = Isecl.open(await startKubernetes(true));
   fleet = await freshFleet({
     env: {
       LIFTLOCK_DRIVERS: 'kubernetes',

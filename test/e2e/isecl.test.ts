@@ -3,6 +3,7 @@ import type { HistoryEvent } from '#contracts';
 import { ApiClient } from '../support/api-client.js';
 import { freshFleet, type FreshFleet } from '../support/fleet.js';
 import { Isecl } from '../support/isecl.js';
+import { startKubernetes } from '../support/kubernetes.js';
 
 /** An upgrade of twelve services, one at a time, each ended before the next: a kubelet of 1.20 lets a pod go every ten seconds. */
 const DEADLINE_MS = 1_200_000;
@@ -18,7 +19,8 @@ let failing: Isecl;
 let unready: Isecl;
 
 beforeAll(async () => {
-  scenes = await Promise.all([Isecl.open(), Isecl.open(), Isecl.open()]);
+  const open = async (): Promise<Isecl> => Isecl.open(await startKubernetes(true));
+  scenes = await Promise.all([open(), open(), open()]);
   [up, failing, unready] = scenes as [Isecl, Isecl, Isecl];
   fleet = await freshFleet({
     env: {

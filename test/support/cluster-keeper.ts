@@ -23,7 +23,7 @@ export interface TestClusterPlace {
   readonly registry: string;
 }
 
-interface StartedCluster extends TestClusterPlace {
+export interface StartedCluster extends TestClusterPlace {
   stop(): Promise<void>;
 }
 
@@ -62,7 +62,8 @@ export async function keepCluster(socket: string, folder: string): Promise<Clust
   };
 }
 
-async function startCluster(folder: string): Promise<StartedCluster> {
+/** That of KUBECONFIG where it is set, else one of two nodes that ends with this process. */
+export async function startCluster(folder: string): Promise<StartedCluster> {
   const own = process.env['KUBECONFIG'];
   const cluster = own === undefined || own === '' ? await startOwn(folder) : undefined;
   try {

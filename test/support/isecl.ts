@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -7,7 +7,7 @@ import { parse } from 'yaml';
 import { rootFolder } from '#fleet';
 import type { ApiClient } from './api-client.js';
 import { treeDigest, treeLines } from './data-tree.js';
-import { startKubernetes, type KubeJson, type TestCluster } from './kubernetes.js';
+import type { KubeJson, TestCluster } from './test-cluster.js';
 
 const EXAMPLE = join(rootFolder(), 'examples/isecl');
 const KUBECONFIG = 'LIFTLOCK_SECRET_ISECL_KUBECONFIG';
@@ -39,9 +39,8 @@ export class Isecl {
     private readonly home: string,
   ) {}
 
-  /** A namespace with nothing in it yet. */
-  static async open(): Promise<Isecl> {
-    const cluster = await startKubernetes(true);
+  /** @param cluster whose namespace has nothing in it yet; it is removed with the rest */
+  static open(cluster: TestCluster): Isecl {
     return new Isecl(cluster, mkdtempSync(join(tmpdir(), 'liftlock-isecl-')));
   }
 
@@ -69,6 +68,21 @@ export class Isecl {
     return join(this.home, 'share');
   }
 
+  /** Folder of the images of both versions, once it was started. */
+  get archives(): string {
+    return join(this.home, 'container-images');
+  }
+
+  /** The example's kustomize folders, as whoever started it by hand has them. @param folder is made */
+  writeManifests(folder: string): void {
+    cpSync(join(EXAMPLE, 'manifests'), folder, { recursive: true });
+    for (const file of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
+      if (!file.endsWith('.yml')) continue;
+      const path = join(folder, file);
+      writeFileSync(path, this.placed(readFileSync(path, 'utf8')));
+    }
+  }
+
   /** The services at v3.6, and the documents. */
   async start(api: ApiClient, { fail = '', ...options }: IseclOptions = {}): Promise<void> {
     await this.run(['images']);
@@ -81,19 +95,14 @@ export class Isecl {
     api: ApiClient,
     { also, only, deadlineSeconds = 300 }: IseclOptions = {},
   ): Promise<void> {
-    const { namespace, registry } = this.cluster;
+    const { namespace } = this.cluster;
     const folder = join(EXAMPLE, 'documents');
     const kinds: Readonly<Record<string, Parameters<ApiClient['put']>[0]>> = {
       ...{ environment: 'environments', chain: 'upgradechains', application: 'applications' },
     };
     for (const file of ['environment', 'chain', 'application', 'release-3.6', 'release-4.0']) {
-      const text = readFileSync(join(folder, `${file}.yaml`), 'utf8')
-        .replaceAll('/srv/isecl', this.home)
-        .replaceAll('/mnt/nfs/isecl', this.share)
-        .replaceAll('127.0.0.1:5000/', `${registry}/${namespace}/`)
-        .replaceAll('127.0.0.1:5000', registry)
+      const text = this.placed(readFileSync(join(folder, `${file}.yaml`), 'utf8'))
         .replaceAll(KUBECONFIG, this.secret)
-        .replaceAll('namespace: isecl', `namespace: ${namespace}`)
         .replaceAll(/^( +(?:name|application|chains): \[?)isecl(?=$|\]|-[34])/gm, `$1${namespace}`)
         .replaceAll('deadlineSeconds: 300', `deadlineSeconds: ${deadlineSeconds}`);
       const body = parse(text) as Parameters<ApiClient['put']>[1] & {
@@ -143,6 +152,17 @@ export class Isecl {
     const kinds = 'configmaps,secrets,jobs,pods';
     const found = await this.cluster.list<KubeJson>(kinds, '-l', 'liftlock.dev/upgrade');
     return found.map(({ metadata }) => metadata.name);
+  }
+
+  /** A text of the example with the places of this scene. */
+  placed(text: string): string {
+    const { namespace, registry } = this.cluster;
+    return text
+      .replaceAll('/srv/isecl', this.home)
+      .replaceAll('/mnt/nfs/isecl', this.share)
+      .replaceAll('127.0.0.1:5000/', `${registry}/${namespace}/`)
+      .replaceAll('127.0.0.1:5000', registry)
+      .replaceAll('namespace: isecl', `namespace: ${namespace}`);
   }
 
   private get secret(): string {
