@@ -182,7 +182,7 @@ export function releaseOf(
     }
     return matching.toSorted(byVersion)[0];
   };
-  return highest(({ image }) => image === container.imageReference) ?? highest(() => true);
+  return highest(({ image }) => isMadeFrom(container, image)) ?? highest(() => true);
 }
 
 function byVersion(a: ReleaseDocument, b: ReleaseDocument): number {
@@ -197,11 +197,15 @@ function runs(container: SeenContainer, image: ReleaseComponent, seen: SeenTarge
   const digest = digestIn(image.image);
   if (digest !== undefined && hasDigest(container, digest)) return true;
   // pods tell no ID of what they pulled
-  if (imageId === undefined) return container.imageReference === image.image;
+  if (imageId === undefined) return isMadeFrom(container, image.image);
   if (image.id !== undefined) return image.id === imageId;
   const found = seen.image(image);
   if (found?.archiveId !== undefined) return found.archiveId === imageId;
   if (found?.present === true) return found.id === imageId;
   // what was pulled by digest has no tag; what it was made from is written at the container
-  return container.imageReference === image.image;
+  return isMadeFrom(container, image.image);
+}
+
+function isMadeFrom({ imageReference, broughtAs }: SeenContainer, reference: string): boolean {
+  return imageReference === reference || broughtAs === reference;
 }

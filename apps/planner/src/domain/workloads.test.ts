@@ -162,6 +162,17 @@ describe('a workload of a cluster', () => {
     });
   });
 
+  it('that an upgrade brought by a tag is known by that, though its template has the digest', () => {
+    const imageReference = `registry.example/web@${given.idOf('mirrored')}`;
+    const container = { imageReference, repoDigests: [imageReference] };
+    const from = (more: Seen): string | undefined =>
+      planOf({ container: { ...container, ...more } }).changes.find(
+        ({ component }) => component === 'web',
+      )?.from;
+    expect(from({ broughtAs: image('web', '1.0') })).toBe('1.0');
+    expect(from({})).toBe('unknown');
+  });
+
   it('that is scaled to zero gets its new version, and nothing is checked that does not run', () => {
     const plan = planOf({ container: { running: false, replicas: 0, repoDigests: [] } });
     expect(laneOf(plan, 'web')?.steps.map(({ action }) => action)).toEqual(['instance.replace']);

@@ -121,7 +121,7 @@ export const observation = z.object({
       z.object({
         path: z.string(),
         namespace: z.string(),
-        /** Of what `kubectl` built from it; not there: it could not be. */
+        /** Of what was built from it; not there: it could not be. */
         digest: sha256.optional(),
         /** `KIND/NAMESPACE/NAME` of what is applied, or `KIND/NAME`. */
         objects: z.array(z.string()).default([]),
@@ -151,6 +151,8 @@ export const observation = z.object({
       containerId: z.string().optional(),
       imageId: sha256.optional(),
       imageReference: z.string().optional(),
+      /** What a release calls the image that an upgrade brought, where `imageReference` names it otherwise: pinned. */
+      broughtAs: z.string().optional(),
       /** `repository@sha256:…` that the engine knows for the image. */
       repoDigests: z.array(z.string()).default([]),
       running: z.boolean().default(false),

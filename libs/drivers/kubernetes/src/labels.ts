@@ -15,6 +15,9 @@ export const LABELS = {
 /** On a DaemonSet's pods a node label that no node has: so it is stopped. */
 export const STOPPED_BY = 'liftlock.dev/stopped-by';
 
+/** On a pod template: which reference an upgrade brought its image by, and the image as it stands there. */
+export const BROUGHT = 'liftlock.dev/brought-as';
+
 /** Who we are to those who look at an object's `managedFields`. */
 export const FIELD_MANAGER = 'liftlock';
 

@@ -1,6 +1,7 @@
 import { parseRecord, parseService, templateIn, type Observation } from '#contracts';
 import type { ObserveQuery } from '#drivers/core';
 import { LiftlockError } from '#kernel';
+import { broughtAs } from './brought.js';
 import type { Cluster } from './cluster.js';
 import { digestIn, runningImages } from './image-ids.js';
 import { ClusterLook } from './cluster-look.js';
@@ -83,12 +84,14 @@ async function observeContainer(
   const rollout = rolloutOf(instance, found, pods);
   const owner = ownerOf(found);
   const [imageId] = images.flatMap(({ id }) => id ?? []);
+  const brought = broughtAs(found.spec.template, template.image);
   return {
     container,
     found: true,
     containerId: found.metadata.uid,
     ...(imageId === undefined ? {} : { imageId }),
     imageReference: template.image,
+    ...(brought === undefined ? {} : { broughtAs: brought }),
     repoDigests: [...new Set([...pinned, ...images.flatMap(({ digest }) => digest ?? [])])],
     running: !isStopped({ instance }, found) && current.some(isReady),
     state: rollout.detail,

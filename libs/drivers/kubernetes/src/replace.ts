@@ -2,6 +2,7 @@ import type { ActionInput, ActionOutput } from '#contracts';
 import type { StepContext } from '#drivers/core';
 import { LiftlockError } from '#kernel';
 import { Attempt } from './attempt.js';
+import { withBrought } from './brought.js';
 import type { Cluster } from './cluster.js';
 import { containerIn, drift, instanceTitle } from './instance.js';
 import { lastWriter, managersOf } from './managers.js';
@@ -35,7 +36,9 @@ export async function replace(
     assertOld(attempt, kept.template, found);
     if (!rolling && !isDown) throw runsAgain(attempt, found);
     const { name } = containerIn(cluster, instance, now);
-    const template = changedTemplate(now, name, changeOf(input));
+    const change = changeOf(input);
+    const { reference } = input.image;
+    const template = withBrought(changedTemplate(now, name, change), { ...change, reference });
     return { ...back, spec: { ...back.spec, template } };
   });
   if (written)

@@ -83,3 +83,18 @@ test('cut off at each change, every action finds its own work', async () => {
   );
   expect(await web.image()).toBe(two.digest);
 });
+
+test('which reference its image was brought by is known until the image is another', async () => {
+  const web = await scene.start('Deployment', 'brought', one.reference);
+  const seen = async () => (await scene.observe(web.container)).containers[0];
+  expect(await seen()).not.toHaveProperty('broughtAs');
+  const before = await web.now();
+  await web.replace(two, { rolling: true });
+  expect(await seen()).toMatchObject({ imageReference: two.digest, broughtAs: two.reference });
+  await scene.cluster.kubectl(['set', 'image', 'deployment/brought', `main=${one.digest}`]);
+  expect(await seen()).not.toHaveProperty('broughtAs');
+  await scene.cluster.kubectl(['set', 'image', 'deployment/brought', `main=${two.digest}`]);
+  await web.restoreOld();
+  expect(asWritten(await web.now())).toEqual(asWritten(before));
+  expect(await seen()).not.toHaveProperty('broughtAs');
+});
