@@ -63,7 +63,7 @@ export const deleteWork = z.strictObject({
 /** Applies manifests on the server's side, under a field manager of our own. What they hold is pinned by the plan. */
 export const applyWork = z.strictObject({
   type: z.literal('apply'),
-  /** On the executor's machine: a file of manifests, or a folder with a kustomization, which `kubectl` builds. */
+  /** On the executor's machine: a file of manifests, a folder with a kustomization, which `kubectl` builds, or one with a chart, which `helm` builds. */
   path: plainPath.refine(namesNoSecret, 'must not name a secret'),
   ...namespace,
   /** Whether fields that others own are taken over; default false: they are named, and nothing is changed. */

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
-import { readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { promisify } from 'node:util';
 import { parseAllDocuments } from 'yaml';
 import { digestOf, LiftlockError } from '#kernel';
@@ -16,13 +17,24 @@ export interface BuiltManifests {
   readonly objects: readonly KubeObject[];
 }
 
+/** What is applied, and where what says nothing of it goes. */
+export interface ManifestPlace {
+  /** Of a file, of a folder with a kustomization, or of one with a Helm chart. */
+  readonly path: string;
+  readonly namespace: string;
+}
+
 /**
- * The objects of a file, or of a folder with a kustomization, on this machine.
+ * The objects of a file, or of a folder that its own program builds, on this machine: so that it means here what it means there. No cluster is
+ * asked.
  * @throws LiftlockError `misconfigured` for what cannot be read or built
  */
-export async function buildManifests(path: string, signal: AbortSignal): Promise<BuiltManifests> {
+export async function buildManifests(
+  { path, namespace }: ManifestPlace,
+  signal: AbortSignal,
+): Promise<BuiltManifests> {
   const text = (await isFolder(path))
-    ? await kustomize(path, signal)
+    ? await build(await builderOf(path, namespace), path, signal)
     : await readFile(path, 'utf8');
   const objects = parseAllDocuments(text, { merge: false }).flatMap((document) => {
     const [error] = document.errors;
@@ -41,11 +53,24 @@ async function isFolder(path: string): Promise<boolean> {
   }
 }
 
-/** By the program itself, so that a folder means here what it means to kubectl. No cluster is asked. */
-async function kustomize(path: string, signal: AbortSignal): Promise<string> {
+/** A program's name, and what it is told. */
+type Builder = readonly [program: string, ...words: string[]];
+
+async function builderOf(path: string, namespace: string): Promise<Builder> {
+  if (!(await readdir(path)).includes('Chart.yaml')) return ['kubectl', 'kustomize', path];
+  // hooks are for Helm to run, at moments that an apply has not
+  const options = ['--namespace', namespace, '--include-crds', '--no-hooks'];
+  return ['helm', 'template', basename(path), path, ...options];
+}
+
+async function build(
+  [program, ...words]: Builder,
+  path: string,
+  signal: AbortSignal,
+): Promise<string> {
   try {
     const options = { signal, timeout: BUILD_MS, maxBuffer: MOST_BYTES };
-    return (await run('kubectl', ['kustomize', path], options)).stdout;
+    return (await run(program, words, options)).stdout;
   } catch (error) {
     signal.throwIfAborted();
     const {
@@ -56,10 +81,10 @@ async function kustomize(path: string, signal: AbortSignal): Promise<string> {
     if (code === 'ENOENT')
       throw unusable(
         path,
-        'folders are built by kubectl, which is not there: install it where this service runs, in its PATH',
+        `${program === 'helm' ? 'charts' : 'folders'} are built by ${program}, which is not there: install it where this service runs, in its PATH`,
         error,
       );
-    throw unusable(path, `kubectl kustomize says: ${stderr.trim() || message}`, error);
+    throw unusable(path, `${program} ${words[0]} says: ${stderr.trim() || message}`, error);
   }
 }
 

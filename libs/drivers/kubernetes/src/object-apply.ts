@@ -27,7 +27,7 @@ export async function observeManifests(
   signal: AbortSignal,
 ): Promise<ObservedManifests> {
   try {
-    const { digest, objects } = await buildManifests(path, signal);
+    const { digest, objects } = await buildManifests({ path, namespace }, signal);
     const named = objects.map(({ kind = '', metadata }) =>
       [kind, ...(metadata.namespace === undefined ? [] : [metadata.namespace]), metadata.name].join(
         '/',
@@ -47,7 +47,7 @@ export async function applyManifests(
   { recorded, digest }: { readonly recorded: boolean; readonly digest?: string | undefined },
 ): Promise<ObjectFound> {
   const { cluster, context, signal } = attempt;
-  const built = await buildManifests(work.path, signal);
+  const built = await buildManifests({ path: work.path, namespace: attempt.namespace }, signal);
   if (digest !== undefined && built.digest !== digest)
     throw new LiftlockError(
       'drift',
