@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { posix } from 'node:path';
-import { isWithin } from './data-places.js';
+import { cleanPath } from './data-places.js';
 
 /** A mount as proc_pid_mountinfo(5) tells it. */
 export interface Mount {
@@ -42,9 +42,12 @@ export function parseMounts(text: string): Mount[] {
 
 /** The one that is seen at a path: the innermost, and of several at one place the last. */
 export function mountAt(mounts: readonly Mount[], path: string): Mount | undefined {
+  // the kernel's paths are clean: those of all mounts are compared with those of all open files of a machine, while a service is away
+  const below = `${cleanPath(path)}/`;
   return mounts.reduce<Mount | undefined>(
     (best, one) =>
-      isWithin(path, one.at) && (best === undefined || one.at.length >= best.at.length)
+      (best === undefined || one.at.length >= best.at.length) &&
+      (one.at === '/' || below.startsWith(`${one.at}/`))
         ? one
         : best,
     undefined,
