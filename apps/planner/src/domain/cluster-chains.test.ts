@@ -68,6 +68,8 @@ it('counts one that is in a cluster and not the document of its name, and says s
   expect(chainWarnings(both, chains)).toEqual([
     expect.stringContaining('ServiceTemplateChain up counts as it is in tenant on north'),
   ]);
+  // one that is no ServiceTemplateChain is not left out
+  expect(chainWarnings(both, [...chains, document('up')])).toEqual([]);
 });
 
 it.each<[string, Seen, string]>([

@@ -101,8 +101,12 @@ export function chainWarnings(
   { spec }: ApplicationDocument,
   chains: PlanningDocuments['chains'],
 ): string[] {
+  // such a name is that of another kind of document, which counts
+  const others = new Set(
+    chains.flatMap(({ document, from }) => (from === undefined ? document.metadata.name : [])),
+  );
   return chains.flatMap(({ document: { metadata }, from }) =>
-    from === undefined || spec.chains?.includes(metadata.name) !== true
+    from === undefined || others.has(metadata.name) || spec.chains?.includes(metadata.name) !== true
       ? []
       : `ServiceTemplateChain ${metadata.name} counts as it is in ${from.namespace} on ${from.target}, and the document of its name does not: ` +
         'leave one of the two out of the application’s `chains`',
