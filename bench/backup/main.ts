@@ -1,3 +1,4 @@
+import { mebibytes } from '#kernel';
 import { inPairs, pairCase } from '../support/pairs.js';
 import { report, type Case } from '../support/report.js';
 import type { Shape } from './data.js';
@@ -13,18 +14,17 @@ const SCALE = Number(scaleText ?? 1);
 const AT_ONCE = 20;
 
 const BAR = { snapshot: 1.15, restore: 1.2, verify: 0.5, again: 0.4, atOnce: 1, residentMiB: 200 };
-const SHAPES: Readonly<Record<string, Shape>> = {
-  '1 GiB in 15,000 files': shape(15_000, GIB),
+const SHAPES: readonly Shape[] = [
+  shape(15_000, GIB),
   // so many, whatever the scale: it is they that are large
-  '8 GiB in 4 files': { files: 4, bytes: 8 * GIB * SCALE },
-};
+  { files: 4, bytes: 8 * GIB * SCALE },
+];
 
 const stage = await Stage.open();
 let code = 1;
 try {
   const cases: Case[] = [];
-  for (const [name, wanted] of Object.entries(SHAPES))
-    cases.push(...(await besideTar(name, wanted)));
+  for (const wanted of SHAPES) cases.push(...(await besideTar(wanted)));
   cases.push(await atOnce(), resident());
   code = report(cases);
 } finally {
@@ -32,7 +32,8 @@ try {
 }
 process.exit(code);
 
-async function besideTar(name: string, wanted: Shape): Promise<Case[]> {
+async function besideTar(wanted: Shape): Promise<Case[]> {
+  const name = `${mebibytes(wanted.bytes)} in ${wanted.files} files`;
   const subject = await stage.newSubject(`of-${wanted.files}`, wanted);
   const ms = { bench: 'backup', unit: 'ms', beside: 'tar and zstd' } as const;
   let last: Made | undefined;
@@ -108,7 +109,7 @@ async function atOnce(): Promise<Case> {
   return pairCase(
     {
       ...{ bench: 'backup', unit: 'ms', beside: 'one alone', bar: BAR.atOnce },
-      case: `${AT_ONCE} instances of ${Math.round(each.bytes / 1024 ** 2)} MiB at once: snapshot, for each of them`,
+      case: `${AT_ONCE} instances of ${mebibytes(each.bytes)} at once: snapshot, for each of them`,
     },
     ours,
     theirs,
