@@ -14,6 +14,9 @@ import { untilRemoved } from './engine-client.js';
 const VERSIONS = ['1.0', '2.0', '3.0'] as const;
 type Version = (typeof VERSIONS)[number];
 
+/** Longest that an engine may take to say which containers it has, in milliseconds. */
+const ANSWER_MS = 10_000;
+
 /** It has a port of the host's to itself, as it must have its data; one that finds it taken says so. */
 const start = (version: Version, port: number): string => `#!/bin/sh
 trap 'exit 0' TERM INT
@@ -134,7 +137,7 @@ export class LoneService {
   async containers(): Promise<
     Array<{ id: string; name: string; running: boolean; isHelper: boolean }>
   > {
-    const all = await this.engine.docker.listContainers({ all: true });
+    const all = await answerOf(this.engine.docker.listContainers({ all: true }));
     return all
       .filter(({ Mounts }) => Mounts.some(({ Source }) => Source === this.data))
       .map(({ Id, Names, State, Labels }) => ({
@@ -165,5 +168,16 @@ export class LoneService {
       const image = docker.getImage(`${this.name}:${version}`);
       await untilRemoved(() => image.remove({ force: true }));
     }
+  }
+}
+
+/** dockerode waits for ever for the rest of an answer that an engine was killed in. */
+async function answerOf<T>(asked: Promise<T>): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const late = setTimeout(() => reject(new Error('the engine has not answered')), ANSWER_MS);
+  try {
+    return await Promise.race([asked, promise]);
+  } finally {
+    clearTimeout(late);
   }
 }
