@@ -40,6 +40,7 @@ describe('requests', () => {
       registries.repository({ registry: target.host, repository }, 'push');
     await copier.copy({ source: from, reference: 'v1', target: to('a'), tags: ['v1'] });
     target.calls.length = 0;
+    source.calls.length = 0;
     const second = await copier.copy({
       source: from,
       reference: 'v1',
@@ -48,6 +49,40 @@ describe('requests', () => {
     });
     expect(second.blobs).toEqual({ there: 0, mounted: 3, uploaded: 0 });
     expect(target.count('HEAD', BLOB)).toBe(0);
+    expect(source.count('GET', BLOB)).toBe(0);
+  });
+
+  test.each([false, true])(
+    'a body is asked for while the target says whether it has the blob; it is ended when it has (%s)',
+    async (isThere) => {
+      const one = image({ layers: [layer(20_000_000)] });
+      if (isThere)
+        for (const { descriptor, bytes } of one.blobs)
+          target.blobs.set(`mirror/app@${descriptor.digest}`, bytes);
+      const asked = Promise.withResolvers<void>();
+      source.order = ({ method, path }) => {
+        if (method === 'GET' && BLOB.test(path)) asked.resolve();
+        return undefined;
+      };
+      target.order = first(2, 'HEAD', BLOB, { kind: 'late', until: asked.promise });
+      const count = one.blobs.length;
+      expect((await copy(one)).blobs).toEqual({
+        ...{ there: isThere ? count : 0, mounted: 0, uploaded: isThere ? 0 : count },
+      });
+      expectWhole(one);
+      expect(source.count('GET', BLOB)).toBe(count);
+      await waitFor(() => source.underWay === 0, {
+        ...{ what: 'the end of the bodies', deadlineMs: 60_000, everyMs: 1 },
+      });
+    },
+  );
+
+  test('what the source has not leaves no session', async () => {
+    const one = image({ layers: [layer(1_000)] });
+    source.order = first(99, 'GET', BLOB, { kind: 'status', status: 404 });
+    await expect(copy(one)).rejects.toMatchObject({ code: 'image_missing' });
+    expect(target.sessions.size).toBe(0);
+    expect(target.manifests.size).toBe(0);
   });
 
   test.each([
@@ -211,7 +246,6 @@ describe('trouble on the way', () => {
         call.method === 'GET' && BLOB.test(call.path) ? { kind: 'cut', after: 1_000 } : undefined;
       const copying = copy(one, { signal: controller.signal });
       copying.catch(() => undefined);
-      // none that is just being begun: nobody would know its address
       await waitFor(() => target.count('PUT', UPLOAD) === one.blobs.length, {
         ...{ what: 'the uploads', deadlineMs: 60_000, everyMs: 1 },
       });
@@ -222,6 +256,27 @@ describe('trouble on the way', () => {
       expect(target.manifests.size).toBe(0);
     },
   );
+
+  test.each([
+    ['that is told of late is cancelled', true],
+    ['that is never told of holds nobody up for long', false],
+  ])('a session that is opened while a copy is called back, %s', async (_which, isTold) => {
+    const one = image({ layers: [layer(1_000)] });
+    const controller = new AbortController();
+    const { promise: until, resolve: tell } = Promise.withResolvers<void>();
+    target.order = ({ method }) => (method === 'POST' ? { kind: 'late', until } : undefined);
+    const copying = copy(one, { signal: controller.signal });
+    copying.catch(() => undefined);
+    await waitFor(() => target.sessions.size === one.blobs.length, {
+      ...{ what: 'the sessions', deadlineMs: 60_000, everyMs: 1 },
+    });
+    controller.abort(new Error('called back'));
+    if (isTold) tell();
+    await expect(copying).rejects.toThrow('called back');
+    expect(target.count('DELETE', UPLOAD)).toBe(isTold ? one.blobs.length : 0);
+    expect(target.sessions.size).toBe(isTold ? 0 : one.blobs.length);
+    expect(target.manifests.size).toBe(0);
+  });
 
   test('one image of two that fails says so, and the other one is there', async () => {
     const good = image();

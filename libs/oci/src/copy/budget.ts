@@ -1,3 +1,6 @@
+/** Gives a share back; called once more, it does nothing. */
+export type Release = () => void;
+
 /** Shares of something limited, given in the order of asking: many small blobs at a time, or a few large ones. */
 export class Budget {
   private readonly waiting: { readonly share: number; readonly go: () => void }[] = [];
@@ -7,42 +10,37 @@ export class Budget {
     this.free = total;
   }
 
-  async with<T>(
-    share: number,
-    signal: AbortSignal | undefined,
-    work: () => Promise<T>,
-  ): Promise<T> {
+  /** Waits for it. @throws the signal's reason */
+  async take(share: number, signal: AbortSignal): Promise<Release> {
+    signal.throwIfAborted();
     const taken = Math.min(share, this.total);
-    await this.take(taken, signal);
-    try {
-      return await work();
-    } finally {
+    if (this.waiting.length === 0 && this.free >= taken) this.free -= taken;
+    else await this.turn(taken, signal);
+    let isHeld = true;
+    return () => {
+      if (!isHeld) return;
+      isHeld = false;
       this.free += taken;
       this.serve();
-    }
+    };
   }
 
-  private take(share: number, signal: AbortSignal | undefined): Promise<void> {
-    signal?.throwIfAborted();
-    if (this.waiting.length === 0 && this.free >= share) {
-      this.free -= share;
-      return Promise.resolve();
-    }
+  private turn(share: number, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       const abort = (): void => {
         this.waiting.splice(this.waiting.indexOf(entry), 1);
         this.serve();
-        reject(signal?.reason as Error);
+        reject(signal.reason as Error);
       };
       const entry = {
         share,
         go: (): void => {
-          signal?.removeEventListener('abort', abort);
+          signal.removeEventListener('abort', abort);
           resolve();
         },
       };
       this.waiting.push(entry);
-      signal?.addEventListener('abort', abort, { once: true });
+      signal.addEventListener('abort', abort, { once: true });
     });
   }
 

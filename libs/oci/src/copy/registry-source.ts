@@ -9,6 +9,7 @@ import type { ImageSource } from './image-source.js';
 
 /** A repository as a source. It lists its tags once, where many would have to be asked for one by one. */
 export class RegistrySource implements ImageSource {
+  readonly isRemote = true;
   private tags: Promise<ReadonlySet<string> | undefined> | undefined;
 
   constructor(private readonly repository: Repository) {}

@@ -1,7 +1,7 @@
 import type { Agent, AgentOptions } from 'node:http';
-import https from 'node:https';
-import { createSecureContext, getCACertificates, rootCertificates } from 'node:tls';
+import type https from 'node:https';
 import { plainHttp } from './plain-http.js';
+import { secureHttp, tls } from './secure-http.js';
 import type { ProxySettings, RegistrySettings } from './settings.js';
 
 /** Connections to one host at a time; more requests wait for one of them. */
@@ -62,16 +62,16 @@ export class Agents {
   private makeSecure(): https.Agent {
     const { insecure, ca, clientCertificate } = this.settings;
     const own = ca === undefined ? [] : [ca];
-    const system = this.trustsSystem ? getCACertificates('system') : [];
+    const system = this.trustsSystem ? tls().getCACertificates('system') : [];
     const isUsual = own.length + system.length === 0 && clientCertificate === undefined;
     // made once: to read all CAs anew for each connection takes longer than to connect
     const secureContext = isUsual
       ? undefined
-      : createSecureContext({
-          ca: [...rootCertificates, ...system, ...own],
+      : tls().createSecureContext({
+          ca: [...tls().rootCertificates, ...system, ...own],
           ...clientCertificate,
         });
-    return new https.Agent({
+    return new (secureHttp().Agent)({
       ...this.common,
       rejectUnauthorized: insecure !== true,
       ...(secureContext === undefined ? {} : { secureContext }),

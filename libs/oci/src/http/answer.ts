@@ -2,8 +2,13 @@ import type { ClientRequest, IncomingMessage } from 'node:http';
 import { LiftlockError } from '#kernel';
 import type { ProgressWatch } from './progress-watch.js';
 
+/** Bytes that are read rather than to connect anew. */
+const LITTLE = 64 * 1024;
+
 /** A response whose body is read once, or thrown away; a connection is free again only then. */
 export class Answer {
+  private received = 0;
+
   constructor(
     private readonly call: ClientRequest,
     private readonly message: IncomingMessage,
@@ -32,13 +37,18 @@ export class Answer {
     return this.message.headersDistinct['www-authenticate'] ?? [];
   }
 
-  /** The body as it comes; to leave the loop early ends the connection. */
+  /** The body as it comes; to leave the loop early discards the rest. */
   async *stream(): AsyncGenerator<Buffer, void, undefined> {
-    for await (const chunk of this.message) {
-      const piece = chunk as Buffer;
-      this.watch.moved(piece.byteLength);
-      if (this.passed !== undefined) await this.passed(piece.byteLength);
-      yield piece;
+    try {
+      for await (const chunk of this.message.iterator({ destroyOnReturn: false })) {
+        const piece = chunk as Buffer;
+        this.received += piece.byteLength;
+        this.watch.moved(piece.byteLength);
+        if (this.passed !== undefined) await this.passed(piece.byteLength);
+        yield piece;
+      }
+    } finally {
+      this.discard();
     }
     // a body without a length that is cut looks like its end
     if (!this.message.complete) throw new Error('the answer was cut');
@@ -60,16 +70,12 @@ export class Answer {
     return pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : Buffer.concat(pieces);
   }
 
-  /** Nobody wants the body: a short one is read, so that the connection can be used again. */
+  /** Nobody wants what is left of the body: a little is read, so that the connection can be used again. */
   discard(): void {
+    if (this.message.readableEnded) return;
     const length = Number(this.header('content-length') ?? Number.POSITIVE_INFINITY);
-    if (length <= 64 * 1024 || this.call.method === 'HEAD') this.message.resume();
+    if (length - this.received <= LITTLE || this.call.method === 'HEAD') this.message.resume();
     else this.call.destroy();
-  }
-
-  /** Ends the connection unless all was read, which leaves it for the next request. */
-  destroyUnread(): void {
-    if (!this.message.readableEnded) this.call.destroy();
   }
 
   /** Ends the connection, whatever is on its way. */

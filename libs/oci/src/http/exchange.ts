@@ -1,10 +1,11 @@
 import type { Agent, ClientRequest, IncomingMessage } from 'node:http';
-import https from 'node:https';
+import type https from 'node:https';
 import { LiftlockError } from '#kernel';
 import { Answer } from './answer.js';
 import { plainHttp } from './plain-http.js';
 import { ProgressWatch } from './progress-watch.js';
 import type { RateLimit } from './rate-limit.js';
+import { secureHttp } from './secure-http.js';
 
 /** Where a body's bytes go. */
 export interface BodySink {
@@ -26,6 +27,11 @@ export interface ExchangeRequest {
   readonly body?: Buffer | Body;
   readonly agent: Agent | https.Agent;
   readonly signal?: AbortSignal | undefined;
+  /**
+   * Milliseconds that the answer to what is on its way may still take once the signal came, for a request that makes something which only
+   * its answer names. The answer is given then as if nothing had been: the caller looks at the signal. Default 0.
+   */
+  readonly graceMs?: number | undefined;
   /** Milliseconds without progress after which it is given up. */
   readonly stallMs: number;
   /** What all bytes of bodies, both ways, are held down to. */
@@ -48,13 +54,21 @@ export async function exchange(request: ExchangeRequest): Promise<Answer> {
   const options = { method: request.method, agent: request.agent, headers };
   const call =
     request.url.protocol === 'https:'
-      ? https.request(request.url, options)
+      ? secureHttp().request(request.url, options)
       : plainHttp.request(request.url, options);
   const watch = new ProgressWatch(request.stallMs, (error) => call.destroy(error));
-  const abort = (): void => void call.destroy(reasonOf(request.signal));
+  let grace: NodeJS.Timeout | undefined;
+  const abort = (): void => {
+    const end = (): void => void call.destroy(reasonOf(request.signal));
+    // of what has not left yet the other side knows nothing
+    if (request.graceMs !== undefined && call.writableFinished)
+      grace = setTimeout(end, request.graceMs);
+    else end();
+  };
   request.signal?.addEventListener('abort', abort, { once: true });
   call.once('close', () => {
     watch.stop();
+    clearTimeout(grace);
     request.signal?.removeEventListener('abort', abort);
   });
   const answered = response(call);
@@ -83,9 +97,16 @@ function reasonOf(signal: AbortSignal | undefined): Error {
 
 function response(call: ClientRequest): Promise<IncomingMessage> {
   const answered = new Promise<IncomingMessage>((resolve, reject) => {
-    call.once('response', resolve);
+    let isAnswered = false;
+    call.once('response', (message) => {
+      isAnswered = true;
+      resolve(message);
+    });
     call.on('error', reject);
-    call.once('close', () => reject(new Error('the connection was closed before an answer')));
+    // an error is made only where it is told: its stack costs more than all else that is done at the end of a request
+    call.once('close', () => {
+      if (!isAnswered) reject(new Error('the connection was closed before an answer'));
+    });
   });
   // while the body is written nobody looks at it
   answered.catch(() => undefined);

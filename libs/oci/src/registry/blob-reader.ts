@@ -42,8 +42,6 @@ export async function* readBlob(
       cuts = position > before ? 1 : cuts + 1;
       if (cuts >= MAX_CUTS) throw connectionFailed(repository.client.registry, what, error);
       await delay(PAUSE_MS * 2 ** (cuts - 1), undefined, signal === undefined ? {} : { signal });
-    } finally {
-      answer.destroyUnread();
     }
   }
 }

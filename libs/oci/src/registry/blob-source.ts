@@ -4,6 +4,8 @@ import type { Descriptor } from '../descriptor.js';
 export interface BlobSource {
   /** For messages. */
   readonly name: string;
+  /** Whoever asks it waits for a round trip. Default false. */
+  readonly isRemote?: boolean;
   /** The digest is the reader's to check; a source mends its own cuts. */
   read(
     blob: Pick<Descriptor, 'digest' | 'size'>,

@@ -27,6 +27,8 @@ const CORRUPT_TRIES = 2;
 /** What registries and the proxies before them answer when a blob in one piece is too much for them. */
 const WANTS_CHUNKS = [405, 411, 413, 415, 501];
 const PAUSE_MS = 200;
+/** What a copy that is called back waits for the name of a session that is just being opened. */
+const NAME_GRACE_MS = 2_000;
 
 /** @returns whether it is there; a registry that has no HEAD for blobs is taken not to have it */
 export async function hasBlob(
@@ -125,7 +127,10 @@ class SourceWatch implements BlobSource {
   }
 }
 
-/** Begins a session. @returns undefined when the blob is there by it: mounted */
+/**
+ * Begins a session. One that the registry opens while it is called back is cancelled.
+ * @returns undefined when the blob is there by it: mounted
+ */
 async function begin(
   repository: Repository,
   { digest }: Descriptor,
@@ -140,24 +145,17 @@ async function begin(
   });
   const url = `blobs/uploads/${query.size === 0 ? '' : `?${query.toString()}`}`;
   const mounting = mountFrom !== undefined;
+  const request = { method: 'POST', what, signal, graceMs: NAME_GRACE_MS } as const;
   let answer = await repository.send({
-    method: 'POST',
+    ...request,
     url,
-    what,
     scopes: mounting ? [...repository.scopes, pullScope(mountFrom)] : repository.scopes,
     // a registry that does not mount, or not from there, may say so in many ways
     expect: mounting ? [201, 202, 400, 401, 403, 404, 405] : [202],
-    signal,
   });
   if (![201, 202].includes(answer.status)) {
     answer.discard();
-    answer = await repository.send({
-      method: 'POST',
-      url: 'blobs/uploads/',
-      what,
-      expect: [202],
-      signal,
-    });
+    answer = await repository.send({ ...request, url: 'blobs/uploads/', expect: [202] });
   }
   answer.discard();
   if (answer.status === 201) return undefined;
@@ -168,11 +166,16 @@ async function begin(
       `${what}: the registry named no place to write to (no Location)`,
     );
   const least = Number(answer.header('oci-chunk-min-length') ?? 0);
-  return {
+  const session = {
     repository,
     url: repository.client.resolve(location, `/v2/${repository.name}/${url}`),
     leastChunk: Number.isSafeInteger(least) && least > 0 ? least : 0,
   };
+  if (signal?.aborted === true) {
+    await cancelSession(session);
+    signal.throwIfAborted();
+  }
+  return session;
 }
 
 async function fill(

@@ -34,6 +34,8 @@ export interface RegistryRequest {
   /** Statuses that are answers, not failures. */
   readonly expect: readonly number[];
   readonly signal?: AbortSignal | undefined;
+  /** As in `ExchangeRequest`. */
+  readonly graceMs?: number;
   /** Tries in all; default 6. 1 for what must begin further out when it fails, an upload session. */
   readonly attempts?: number;
 }
@@ -205,6 +207,7 @@ export class RegistryClient {
           : { body: typeof request.body === 'function' ? request.body() : request.body }),
         agent: this.agents.for(url),
         signal: request.signal,
+        graceMs: request.graceMs,
         stallMs: this.stallMs,
         ...(this.limits.length === 0 ? {} : { limits: this.limits }),
       });

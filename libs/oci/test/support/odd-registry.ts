@@ -52,6 +52,8 @@ export type Order =
   /** One byte now and then, for ever. */
   | { readonly kind: 'drip' }
   | { readonly kind: 'silence' }
+  /** It is done as asked, and told only then. */
+  | { readonly kind: 'late'; readonly until: Promise<unknown> }
   /** Each byte of the body is another. */
   | { readonly kind: 'corrupt' }
   /** The session is lost. */
@@ -64,6 +66,8 @@ export class OddRegistry {
   readonly manifests = new Map<string, { bytes: Buffer; type: string }>();
   readonly sessions = new Map<string, Buffer>();
   habits: Habits = {};
+  /** Requests that are not answered to their end, and whose connection is still there. */
+  underWay = 0;
   /** Asked for each request. */
   order: (call: Call) => Order | undefined = () => undefined;
   private readonly tokens = new Set<string>();
@@ -80,6 +84,8 @@ export class OddRegistry {
     const registry = new OddRegistry(server, `127.0.0.1:${(server.address() as AddressInfo).port}`);
     registry.habits = habits;
     server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+      registry.underWay += 1;
+      response.once('close', () => (registry.underWay -= 1));
       registry.handle(request, response).catch(() => response.destroy());
     });
     return registry;
@@ -387,7 +393,8 @@ class Reply {
     const bytes = Buffer.from(body);
     const { response, order } = this;
     response.writeHead(status, { 'content-length': String(bytes.length), ...headers });
-    if (order?.kind === 'drip') {
+    if (order?.kind === 'late') void order.until.then(() => response.end(bytes));
+    else if (order?.kind === 'drip') {
       const timer = setInterval(() => response.write('x'), 100);
       this.drips.add(timer);
       response.once('close', () => clearInterval(timer));
