@@ -1,5 +1,3 @@
-import { createInterface } from 'node:readline/promises';
-
 /** Where the CLI's text goes. */
 export interface Output {
   write(text: string): void;
@@ -31,6 +29,7 @@ export const processOutput = (): Output => {
     width: () => process.stdout.columns || process.stderr.columns || DEFAULT_WIDTH,
     async ask(question) {
       if (!process.stdin.isTTY) return undefined;
+      const { createInterface } = await import('node:readline/promises');
       const prompt = createInterface({ input: process.stdin, output: process.stderr });
       try {
         return await prompt.question(question);
