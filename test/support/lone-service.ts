@@ -5,6 +5,7 @@ import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type Docker from 'dockerode';
 import { freePort } from '#fleet';
+import { untilAborted } from '#kernel';
 import { busyboxRoot, IMAGE_CHANGES } from '../../examples/guestbook/busybox-image.js';
 import type { ApiClient } from './api-client.js';
 import { plantTree, treeDigest } from './data-tree.js';
@@ -137,7 +138,11 @@ export class LoneService {
   async containers(): Promise<
     Array<{ id: string; name: string; running: boolean; isHelper: boolean }>
   > {
-    const all = await answerOf(this.engine.docker.listContainers({ all: true }));
+    // dockerode waits for ever for the rest of an answer that an engine was killed in
+    const all = await untilAborted(
+      this.engine.docker.listContainers({ all: true }),
+      AbortSignal.timeout(ANSWER_MS),
+    );
     return all
       .filter(({ Mounts }) => Mounts.some(({ Source }) => Source === this.data))
       .map(({ Id, Names, State, Labels }) => ({
@@ -168,16 +173,5 @@ export class LoneService {
       const image = docker.getImage(`${this.name}:${version}`);
       await untilRemoved(() => image.remove({ force: true }));
     }
-  }
-}
-
-/** dockerode waits for ever for the rest of an answer that an engine was killed in. */
-async function answerOf<T>(asked: Promise<T>): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const late = setTimeout(() => reject(new Error('the engine has not answered')), ANSWER_MS);
-  try {
-    return await Promise.race([asked, promise]);
-  } finally {
-    clearTimeout(late);
   }
 }

@@ -60,7 +60,7 @@ export class ByHandService {
         ? { stop: { timeoutSeconds: one.stopTimeoutSeconds } }
         : {};
     const { data } = await this.drivers.get(context.target.driver);
-    const found = await data.pausing?.look(context, source);
+    const found = await data.look?.(context, source);
     const made = await this.snapshots.take(context, {
       ...source,
       ...(found === undefined ? {} : { containerId: found.containerId }),
@@ -99,7 +99,7 @@ export class ByHandService {
           act: async (context) => {
             const source = { container, containerId: container, keptName, ...inFolder, paths };
             const { data } = await this.drivers.get(context.target.driver);
-            const found = await data.pausing?.look(context, source);
+            const found = await data.look?.(context, source);
             const made = await this.restores.restore(
               context,
               {

@@ -24,6 +24,8 @@ import { CLOCK } from './tokens.js';
 
 /** Milliseconds for which the folder is not walked again. */
 const FRESH_MS = 60_000;
+/** Manifests whose summaries are kept. */
+const MOST_SUMMARIES = 100;
 
 /** What backups there are. The repository's folder is the truth: the records are made of it, and anew when they are lost. */
 @Injectable()
@@ -31,6 +33,11 @@ export class CatalogueService implements OnApplicationBootstrap, BeforeApplicati
   private readonly logger = new Logger(CatalogueService.name);
   private walkedAt: number | undefined;
   private walking: Promise<void> | undefined;
+  /** By the place of the backup, of manifests that were found to be as they were written. */
+  private readonly summaries = new Map<
+    string,
+    { readonly stamp: string; readonly summary: ManifestSummary }
+  >();
 
   constructor(
     private readonly work: UnitOfWork,
@@ -99,8 +106,7 @@ export class CatalogueService implements OnApplicationBootstrap, BeforeApplicati
     const row = await this.find(key);
     const listed = await this.look(row);
     try {
-      const manifest = await this.manifestOf(row);
-      return { ...listed, manifest: summaryOf(manifest) };
+      return { ...listed, manifest: await this.summaryOf(row) };
     } catch (error) {
       const known = LiftlockError.from(error);
       if (known.code !== 'data_corrupt' && known.code !== 'data_missing') throw error;
@@ -120,6 +126,19 @@ export class CatalogueService implements OnApplicationBootstrap, BeforeApplicati
         `${folder.path}/manifest.json is not the one that was written: it has ${manifest.digest}, and had ${row.manifest_digest}`,
       );
     return manifest;
+  }
+
+  /** Whoever waits for something asks again and again, and a manifest may have a hundred thousand entries. */
+  private async summaryOf(row: BackupRow): Promise<ManifestSummary> {
+    const folder = this.folderOf(row);
+    const bytes = await folder.stamp();
+    const stamp = bytes === undefined ? undefined : `${bytes} ${row.manifest_digest}`;
+    const known = this.summaries.get(folder.path);
+    if (known !== undefined && known.stamp === stamp) return known.summary;
+    const summary = summaryOf(await this.manifestOf(row));
+    if (this.summaries.size >= MOST_SUMMARIES) this.summaries.clear();
+    if (stamp !== undefined) this.summaries.set(folder.path, { stamp, summary });
+    return summary;
   }
 
   /**

@@ -28,7 +28,7 @@ export async function assertPaused(
     `${what}; only ${source.container} itself is paused`,
   );
   if (users.length === 0) return users;
-  const found = await data.pausing?.look(context, source);
+  const found = await data.look?.(context, source);
   if (found?.state === 'running') {
     throw new LiftlockError(
       'data_changed',

@@ -150,18 +150,20 @@ export class QuietService implements OnApplicationBootstrap, BeforeApplicationSh
     const touches = consistency === 'paused' || stop !== undefined;
     if (!touches && hooks === undefined) return undefined;
     // what works on a folder stands still on other machines, too, or does not: nobody here could tell
-    const pausing =
+    const data =
       source.folder === undefined
-        ? (await this.drivers.get(context.target.driver)).data.pausing
+        ? (await this.drivers.get(context.target.driver)).data
         : undefined;
-    if (pausing === undefined) {
+    const found = await data?.look?.(context, source);
+    if (found === undefined || (found.state === 'running' && data?.pausing === undefined)) {
       throw new LiftlockError(
         'misconfigured',
         `what works on the data of ${source.container} on ${context.target.name} (${context.target.driver}) can neither be paused nor stopped for a snapshot, and is given no commands around it: ` +
-          "let the component's document say data.consistency: running, and no data.hooks",
+          "let the component's document say data.consistency: running, and no data.hooks" +
+          (found === undefined ? '' : '; or stop it yourself before'),
       );
     }
-    const { state, containerId } = await pausing.look(context, source);
+    const { state, containerId } = found;
     if (state !== 'running') {
       if (state === 'paused' && stop !== undefined)
         throw new LiftlockError(

@@ -143,7 +143,7 @@ export class SnapshotService {
     const { listed, archive } = reading.read;
     if ('entries' in listed) {
       const manifest = this.seal(context, input, reading, { entries: listed.entries });
-      const archived = attempt.readArchive(archive, context.signal);
+      const archived = attempt.pieces(archive, context.signal);
       const { entries, files, bytes, whole } = await proveArchive(
         archived,
         manifest,
@@ -154,7 +154,7 @@ export class SnapshotService {
       return manifest;
     }
     const archived = await entriesOf(
-      attempt.readArchive(archive, context.signal),
+      attempt.pieces(archive, context.signal),
       context.signal,
       reading.format,
     );

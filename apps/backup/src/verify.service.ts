@@ -130,8 +130,7 @@ export class VerifyService implements BeforeApplicationShutdown {
     try {
       const manifest = await this.catalogue.manifestOf(row);
       // what is encrypted is compared as it lies there: it was decrypted once, before it counted
-      const archive = this.catalogue.folderOf(row).readStored(manifest, signal);
-      for await (const chunk of archive as AsyncIterable<Buffer>) await onBytes(chunk.length);
+      await this.catalogue.folderOf(row).verifyArchive(manifest, signal, onBytes);
       return undefined;
     } catch (error) {
       signal.throwIfAborted();

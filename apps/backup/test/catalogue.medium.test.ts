@@ -104,6 +104,25 @@ describe('reading back', () => {
     expect((await verified(scene)).verification?.problem).toBeUndefined();
   });
 
+  test('what is shown is what the manifest says at that moment, however often it is asked for', async () => {
+    const scene = await stage.setScene();
+    await scene.snapshot();
+    const catalogue = stage.newCatalogue();
+    const whole = await catalogue.get(keyOf(scene));
+    expect(whole.manifest?.paths).toEqual(scene.input.paths);
+    expect(await catalogue.get(keyOf(scene))).toEqual(whole);
+    const path = join(scene.location, 'manifest.json');
+    const bytes = readFileSync(path);
+    const flipped = Buffer.from(bytes);
+    flipped.writeUInt8(flipped.readUInt8(bytes.length - 3) ^ 1, bytes.length - 3);
+    writeFileSync(path, flipped);
+    const damaged = await catalogue.get(keyOf(scene));
+    expect(damaged.manifest).toBeUndefined();
+    expect(damaged.problem).toContain('manifest.json');
+    writeFileSync(path, bytes);
+    expect(await catalogue.get(keyOf(scene))).toEqual(whole);
+  });
+
   test('one that was found corrupt stays so while it is read once more, and when nobody reads it to its end', async () => {
     const scene = await stage.setScene();
     await scene.snapshot();

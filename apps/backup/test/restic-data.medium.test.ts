@@ -14,7 +14,7 @@ import { resticRepository } from './support/restic-repository.js';
 
 let stage: BackupStage;
 beforeAll(async () => {
-  stage = await BackupStage.open('dkrestic', (root) => resticRepository(new FolderStore(root)));
+  stage = await BackupStage.open('dkofrestic', (root) => resticRepository(new FolderStore(root)));
 });
 afterEach(() => stage.clear());
 afterAll(() => stage?.close());

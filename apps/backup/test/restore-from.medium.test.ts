@@ -32,8 +32,8 @@ async function encryption(isOn: boolean): Promise<Encryption> {
 
 describe.each([
   { name: 'a bucket', prefix: 'dkbucket', isBucket: true, isEncrypted: false },
-  { name: 'a bucket, encrypted', prefix: 'dkbuckete', isBucket: true, isEncrypted: true },
-  { name: 'a folder, encrypted', prefix: 'dkfoldere', isBucket: false, isEncrypted: true },
+  { name: 'a bucket, encrypted', prefix: 'dksealedbucket', isBucket: true, isEncrypted: true },
+  { name: 'a folder, encrypted', prefix: 'dksealedfolder', isBucket: false, isEncrypted: true },
 ])('the data of a container in $name', ({ prefix, isBucket, isEncrypted }) => {
   let stage: BackupStage;
   beforeAll(async () => {

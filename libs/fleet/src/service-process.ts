@@ -90,9 +90,11 @@ function serviceKind(
       // services hold little that is short-lived: a small young generation saves a fifth of their memory. Source maps would take 10 MiB of each,
       // and time for each error: what is built has the lines of its source nearly as they are
       args: ['--max-semi-space-size=4', main],
-      // a start takes a fifth less with it
+      // a start takes a fifth less with the cache. What glibc keeps of freed memory it keeps for each of eight threads, else: a backup service that
+      // has read a gigabyte has 40 MiB less with two
       env: {
         ...inheritedEnv(),
+        MALLOC_ARENA_MAX: '2',
         NODE_COMPILE_CACHE: join(root, 'dist', '.compile-cache'),
         ...env,
         PORT: String(port),

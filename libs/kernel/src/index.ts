@@ -14,5 +14,7 @@ export { LiftlockError, type ErrorOptions, type ErrorShape, type Issue } from '.
 export { mebibytes } from './mebibytes.js';
 export { inTexts, storable } from './texts.js';
 export { repeat, type Repeated } from './repeat.js';
+export { untilAborted } from './until-aborted.js';
+export { someAtATime } from './some-at-a-time.js';
 export { waitFor, type WaitOptions } from './wait.js';
 export { TransferReport } from './transfer-report.js';

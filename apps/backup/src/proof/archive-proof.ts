@@ -1,10 +1,10 @@
-import { once } from 'node:events';
-import { PassThrough, type Readable, type Transform } from 'node:stream';
+import { Transform } from 'node:stream';
 import { createZstdDecompress } from 'node:zlib';
 import type { DataEntry } from '#drivers/core';
-import { LiftlockError } from '#kernel';
+import { LiftlockError, untilAborted } from '#kernel';
 import { differences } from '../domain/differences.js';
 import type { Manifest } from '../domain/manifest.js';
+import type { Pieces } from '../repository/store.js';
 import { tarEntries, type ArchivedEntry } from './tar-entries.js';
 
 /** How much of an archive is taken out of it and compared, besides its hash. */
@@ -39,7 +39,12 @@ const PIECE = 1024 * 1024;
 /** How archives that we can take apart by ourselves are unpacked; of others the hash is compared. */
 const UNPACK: Readonly<Record<string, () => Unpack>> = {
   'tar.zst': () => createZstdDecompress({ chunkSize: PIECE }),
-  tar: () => new PassThrough({ highWaterMark: PIECE }),
+  // what has passed may still be held when its memory has the next piece
+  tar: () =>
+    new Transform({
+      highWaterMark: PIECE,
+      transform: (piece, _encoding, done) => done(null, Buffer.from(piece)),
+    }),
 };
 
 /**
@@ -49,7 +54,7 @@ const UNPACK: Readonly<Record<string, () => Unpack>> = {
  * @throws LiftlockError `data_corrupt`, naming the first entries that differ
  */
 export async function proveArchive(
-  archive: Readable,
+  archive: Pieces,
   manifest: Manifest,
   signal: AbortSignal,
   bounds: ProofBounds = BOUNDS,
@@ -73,7 +78,7 @@ export async function proveArchive(
  * @throws LiftlockError `data_corrupt`; `misconfigured` for a format that is not known
  */
 export async function entriesOf(
-  archive: Readable,
+  archive: Pieces,
   signal: AbortSignal,
   format: string,
 ): Promise<DataEntry[]> {
@@ -121,7 +126,7 @@ interface Taker {
 
 /** All of the archive passes; it is unpacked only as long as anything of it is wanted. */
 async function eachEntry(
-  archive: Readable,
+  archive: Pieces,
   unpack: Unpack,
   signal: AbortSignal,
   hashes: (path: string, size: number) => boolean,
@@ -133,10 +138,7 @@ async function eachEntry(
   // seen below, and by then it is somebody's
   taking.catch(() => undefined);
   try {
-    for await (const chunk of archive as AsyncIterable<Buffer>) {
-      if (unpack.destroyed || unpack.write(chunk)) continue;
-      await roomIn(unpack, signal);
-    }
+    for await (const piece of archive) if (!unpack.destroyed) await written(unpack, piece, signal);
     // what was taken may have been enough
     if (!unpack.destroyed) unpack.end();
     await taking;
@@ -149,20 +151,19 @@ async function eachEntry(
     });
   } finally {
     unpack.destroy();
-    archive.destroy();
   }
 }
 
-/** Until more may be written, or nothing more is wanted. */
-async function roomIn(unpack: Unpack, signal: AbortSignal): Promise<void> {
-  const over = new AbortController();
-  const options = { signal: AbortSignal.any([signal, over.signal]) };
-  const either = [once(unpack, 'drain', options), once(unpack, 'close', options)];
-  for (const one of either) one.catch(() => undefined);
+/** Until the piece is not needed any more, or nothing more is wanted. */
+async function written(unpack: Unpack, piece: Buffer, signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const done = (): void => resolve();
+  unpack.once('close', done);
+  unpack.write(piece, done);
   try {
-    await Promise.race(either);
+    await untilAborted(promise, signal);
   } finally {
-    over.abort();
+    unpack.off('close', done);
   }
 }
 

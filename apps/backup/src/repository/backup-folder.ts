@@ -22,6 +22,7 @@ import { ResticAttempt } from './restic/restic-attempt.js';
 import type { ResticEngine } from './restic/restic-engine.js';
 import {
   MANIFEST,
+  type Pieces,
   type Store,
   type StoreAttempt,
   type StoredArchive,
@@ -72,6 +73,12 @@ export class BackupFolder {
     return parsed.manifest;
   }
 
+  /** Of the manifest's bytes: the same as long as they are. @returns nothing when there is none */
+  async stamp(): Promise<string | undefined> {
+    const bytes = await this.stored.manifest();
+    return bytes === undefined ? undefined : createHash('sha256').update(bytes).digest('hex');
+  }
+
   /**
    * With its entries, whether they are encrypted or not.
    * @throws LiftlockError `misconfigured`, naming the references to the keys, when none of them opens it, or restic's password does not
@@ -95,15 +102,18 @@ export class BackupFolder {
     throw corrupt(path, 'has sealed entries that are not as they were written');
   }
 
-  /** Reads all of the archive. @throws LiftlockError `data_corrupt`, naming the file. */
+  /**
+   * Reads all of the archive, as it lies there, encrypted or not, or as restic gives it.
+   * @param onBytes told how many more were read; waited for
+   * @throws LiftlockError `data_corrupt`, naming the file, unless it is what the manifest says
+   */
   async verifyArchive(
-    manifest: StoredManifest,
+    { archive }: Pick<StoredManifest, 'archive'>,
     signal: AbortSignal,
-    onBytes?: (bytes: number) => void,
+    onBytes: (bytes: number) => void | Promise<void> = () => undefined,
   ): Promise<void> {
-    for await (const _chunk of this.readStored(manifest, signal, onBytes)) {
-      // what counts is how it ends
-    }
+    const stored = piecesIn(this.source(archive), archive, signal);
+    for await (const { length } of compared(stored, this.path, archive)) await onBytes(length);
   }
 
   /**
@@ -115,26 +125,17 @@ export class BackupFolder {
     signal: AbortSignal,
     onBytes?: (bytes: number) => void,
   ): Readable {
-    const stored = this.readStored(manifest, signal, onBytes);
     const { sealed, archive } = manifest;
+    const stored = comparedArchive(this.source(archive), this.path, archive, signal, onBytes);
     // restic has decrypted it already
     if (sealed === undefined || archive.restic !== undefined) return stored;
     const path = `${this.path}/${archive.file}`;
     return decryptedArchive(stored, this.encryption, sealed.recipients, { path, signal });
   }
 
-  /** The archive as it lies there, encrypted or not, or as restic gives it; its stream ends with an error, `data_corrupt`, unless it was what the manifest says. */
-  readStored(
-    { archive }: Pick<StoredManifest, 'archive'>,
-    signal: AbortSignal,
-    onBytes?: (bytes: number) => void,
-  ): Readable {
-    const { restic } = archive;
-    const from: Pick<StoredFolder, 'read'> =
-      restic === undefined
-        ? this.stored
-        : { read: (file, during) => this.archives().read(restic.snapshot, file, during) };
-    return comparedArchive(from, this.path, archive, signal, onBytes);
+  private source({ restic }: StoredArchive): Pick<StoredFolder, 'read' | 'pieces'> {
+    if (restic === undefined) return this.stored;
+    return { read: (file, signal) => this.archives().read(restic.snapshot, file, signal) };
   }
 
   /**
@@ -245,6 +246,13 @@ export class BackupAttempt {
     });
   }
 
+  /** As `readArchive`, piece by piece. */
+  pieces(archive: StoredArchive, signal: AbortSignal): Pieces {
+    return this.archiveEncryption.recipients === undefined
+      ? compared(piecesIn(this.attempt, archive, signal), this.path, archive)
+      : this.readArchive(archive, signal);
+  }
+
   /**
    * Makes all of it appear at once.
    * @returns as it lies there now
@@ -280,36 +288,49 @@ function comparedArchive(
   place: string,
   archive: StoredArchive,
   signal: AbortSignal,
-  onBytes: (bytes: number) => void = () => undefined,
+  onBytes?: (bytes: number) => void,
 ): Readable {
+  const out = new PassThrough({ highWaterMark: 1024 * 1024 });
+  const through = (source: Pieces): Pieces => compared(source, place, archive, onBytes);
+  // the reader sees how it ends
+  pipeline(from.read(archive.file, signal), through, out, { signal }).catch(() => undefined);
+  return out;
+}
+
+function piecesIn(
+  from: Pick<StoredFolder, 'read' | 'pieces'>,
+  { file }: StoredArchive,
+  signal: AbortSignal,
+): Pieces {
+  return from.pieces?.(file, signal) ?? from.read(file, signal);
+}
+
+/** What passes, when it ends, is what was written. @throws LiftlockError `data_corrupt` */
+async function* compared(
+  stored: Pieces,
+  place: string,
+  archive: StoredArchive,
+  onBytes: (bytes: number) => void = () => undefined,
+): Pieces {
   const path = `${place}/${archive.file}`;
   const hash = createHash('sha256');
   let bytes = 0;
-  const out = new PassThrough({
-    highWaterMark: 1024 * 1024,
-    transform(chunk: Buffer, _encoding, done) {
-      hash.update(chunk);
-      bytes += chunk.length;
-      onBytes(chunk.length);
-      done(undefined, chunk);
-    },
-    flush(done) {
-      const sha256 = `sha256:${hash.digest('hex')}`;
-      if (bytes !== archive.bytes) {
-        done(corrupt(path, `has ${bytes} bytes, and had ${archive.bytes} when it was written`));
-      } else if (sha256 !== archive.sha256) {
-        done(corrupt(path, `has ${sha256}, and had ${archive.sha256} when it was written`));
-      } else done();
-    },
-  });
-  const file = from.read(archive.file, signal);
-  file.once('error', (error) => {
+  try {
+    for await (const piece of stored) {
+      hash.update(piece);
+      bytes += piece.length;
+      onBytes(piece.length);
+      yield piece;
+    }
+  } catch (error) {
     const isGone = error instanceof LiftlockError && error.code === 'data_missing';
-    out.destroy(isGone ? corrupt(path, 'is not there') : error);
-  });
-  // the reader sees how it ends
-  pipeline(file, out, { signal }).catch(() => undefined);
-  return out;
+    throw isGone ? corrupt(path, 'is not there') : error;
+  }
+  if (bytes !== archive.bytes)
+    throw corrupt(path, `has ${bytes} bytes, and had ${archive.bytes} when it was written`);
+  const sha256 = `sha256:${hash.digest('hex')}`;
+  if (sha256 !== archive.sha256)
+    throw corrupt(path, `has ${sha256}, and had ${archive.sha256} when it was written`);
 }
 
 /** @param recipients that it is said to be encrypted to */

@@ -1,5 +1,14 @@
 import { createReadStream } from 'node:fs';
-import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import {
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  type FileHandle,
+} from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { PassThrough, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -8,6 +17,7 @@ import { writeArchive } from './archive-writer.js';
 import { fileError } from './file-errors.js';
 import {
   MANIFEST,
+  type Pieces,
   type StoreAttempt,
   type StoredArchive,
   type StoredFolder,
@@ -38,6 +48,10 @@ export class LocalFolder implements StoredFolder {
 
   read(name: string, signal: AbortSignal): Readable {
     return readFrom(join(this.location, name), signal);
+  }
+
+  pieces(name: string, signal: AbortSignal): Pieces {
+    return piecesOf(join(this.location, name), signal);
   }
 
   async sizes(): Promise<ReadonlyMap<string, number> | undefined> {
@@ -106,6 +120,10 @@ class LocalAttempt implements StoreAttempt {
     return readFrom(join(this.folder, file), signal);
   }
 
+  pieces(file: string, signal: AbortSignal): Pieces {
+    return piecesOf(join(this.folder, file), signal);
+  }
+
   async commit(manifest: Buffer, guard: () => Promise<void>): Promise<void> {
     const path = join(this.folder, MANIFEST);
     try {
@@ -139,16 +157,35 @@ class LocalAttempt implements StoreAttempt {
 function readFrom(path: string, signal: AbortSignal): Readable {
   const out = new PassThrough({ highWaterMark: BLOCK });
   const file = createReadStream(path, { highWaterMark: BLOCK });
-  file.once('error', (error) =>
-    out.destroy(
-      isMissing(error)
-        ? new LiftlockError('data_missing', `${path} is not there`, { cause: error })
-        : fileError(error, path),
-    ),
-  );
+  file.once('error', (error) => out.destroy(readError(error, path)));
   // the reader sees how it ends
   pipeline(file, out, { signal }).catch(() => undefined);
   return out;
+}
+
+async function* piecesOf(path: string, signal: AbortSignal): Pieces {
+  const memory = Buffer.allocUnsafeSlow(BLOCK);
+  let file: FileHandle | undefined;
+  try {
+    file = await open(path);
+    for (;;) {
+      signal.throwIfAborted();
+      const { bytesRead } = await file.read(memory, 0, BLOCK);
+      if (bytesRead === 0) return;
+      yield memory.subarray(0, bytesRead);
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    throw readError(error, path);
+  } finally {
+    await file?.close();
+  }
+}
+
+function readError(error: unknown, path: string): LiftlockError {
+  return isMissing(error)
+    ? new LiftlockError('data_missing', `${path} is not there`, { cause: error })
+    : fileError(error, path);
 }
 
 function isMissing(error: unknown): boolean {

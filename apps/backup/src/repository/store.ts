@@ -30,6 +30,12 @@ export interface Store {
   resticPlaces(): AsyncIterable<ApplicationKey>;
 }
 
+/**
+ * Bytes that follow one another, for whoever keeps none of them: a piece is the reader's until it asks for the next one, which may be in the same
+ * memory. What is read so leaves nothing to collect, of which there would be as much as of the data.
+ */
+export type Pieces = AsyncIterable<Buffer>;
+
 /** What lies of one backup. */
 export interface StoredFolder {
   /** For people. */
@@ -38,6 +44,8 @@ export interface StoredFolder {
   manifest(): Promise<Buffer | undefined>;
   /** The stream ends with `data_missing` when the file is not there. */
   read(file: string, signal: AbortSignal): Readable;
+  /** As `read`. Left out: there is nothing to be had by it. */
+  pieces?(file: string, signal: AbortSignal): Pieces;
   /** Bytes of each file; nothing when there is no such backup. */
   sizes(): Promise<ReadonlyMap<string, number> | undefined>;
   /**
@@ -84,6 +92,8 @@ export interface StoreAttempt {
   ): Promise<StoredArchive>;
   /** What was written, as it lies in the store; as `StoredFolder.read`. */
   read(file: string, signal: AbortSignal): Readable;
+  /** As `StoredFolder.pieces`. */
+  pieces?(file: string, signal: AbortSignal): Pieces;
   /**
    * Makes all of it count at once.
    * @param guard asked last: what throws there leaves nothing that counts

@@ -268,6 +268,14 @@ export interface DataDriver {
   read(context: StepContext, source: DataSource): Promise<Readable>;
   /** As `read`, where a file that changes while it is read is no error: the archive has what was read of it. */
   readChanging?(context: StepContext, source: DataSource): Promise<Readable>;
+  /**
+   * Whoever asks for a backup by hand knows a name only: `containerId` of the source is the name, too. Not there: it is data of no container.
+   * @throws LiftlockError `drift` when there is none
+   */
+  look?(
+    context: StepContext,
+    source: Pick<DataSource, 'container' | 'containerId'>,
+  ): Promise<DataHolder>;
   /** Not there: nothing can be paused. */
   readonly pausing?: PauseDriver;
   /**
@@ -306,15 +314,15 @@ export interface DataDriver {
   ): Promise<{ format: string; tools: Readonly<Record<string, string>> }>;
 }
 
-export interface PausableState {
+/** What has the data, as it is now. */
+export interface DataHolder {
   readonly state: 'running' | 'paused' | 'stopped';
+  /** Which one it is that has the name; a plan knows it already. */
   readonly containerId: string;
 }
 
 /** All processes of a container stand still, and go on as if nothing had been. What is the case already is no error. */
 export interface PauseDriver {
-  /** @returns with the container's own id, which a plan need not know. */
-  look(context: StepContext, source: DataSource): Promise<PausableState>;
   pause(context: StepContext, source: DataSource): Promise<void>;
   /** Nothing where it does not stand still, or is gone. */
   resume(context: StepContext, source: DataSource): Promise<void>;

@@ -9,6 +9,7 @@ export type {
   DataDisk,
   DataDriver,
   DataEntry,
+  DataHolder,
   DataOrigin,
   DataSource,
   DataSpace,

@@ -2,7 +2,7 @@ import { readdir, readFile, readlink } from 'node:fs/promises';
 import { isWithin } from './data-places.js';
 import type { FolderPlaces } from './folder-places.js';
 import { mountsOf, placeOf, type Mount } from './mountinfo.js';
-import { scriptProcesses } from './script-marks.js';
+import { eachProcess, scriptProcesses } from './script-marks.js';
 
 /**
  * `process <number> (<name>)` of each process of this machine that has a file of the data open, also by another mount and within a container; but for
@@ -15,17 +15,17 @@ export async function fileUsers(places: FolderPlaces): Promise<string[]> {
   const ours = await scriptProcesses();
   const known = new Map<string, Promise<readonly Mount[]>>();
   const users: string[] = [];
-  for (const number of (await readdir('/proc')).map(Number).filter(Number.isInteger)) {
-    if (number === process.pid || ours.has(number)) continue;
+  await eachProcess(async (number) => {
+    if (number === process.pid || ours.has(number)) return;
     const files = await openFiles(number);
-    if (files.length === 0) continue;
+    if (files.length === 0) return;
     const mounts = await mountsSeenBy(number, known);
     const isUser = files.some((file) => {
       const place = placeOf(mounts, file);
       return data.some((one) => one.device === place?.device && isWithin(place.path, one.path));
     });
     if (isUser) users.push(`process ${number} (${await nameOf(number)})`);
-  }
+  });
   return users;
 }
 

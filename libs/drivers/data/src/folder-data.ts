@@ -26,8 +26,11 @@ export class FolderData extends ScriptedDataDriver {
   async usedBy(context: StepContext, source: DataSource): Promise<string[]> {
     const places = await this.places(source);
     await endLeftovers(context, keyOf(places));
-    const elsewhere = (await this.target?.usedBy(context, source)) ?? [];
-    return [...elsewhere, ...(await fileUsers(places))];
+    const [elsewhere = [], here] = await Promise.all([
+      this.target?.usedBy(context, source),
+      fileUsers(places),
+    ]);
+    return [...elsewhere, ...here];
   }
 
   async isAsLeft(context: StepContext, source: DataSource): Promise<boolean> {

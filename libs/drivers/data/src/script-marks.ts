@@ -1,11 +1,13 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { waitFor } from '#kernel';
+import { someAtATime, waitFor } from '#kernel';
 import type { StepContext } from '#drivers/core';
 
 /** In the environment of each process of a script: what it works on, and for which attempt. */
 const VARIABLE = 'LIFTLOCK_SCRIPT=';
 /** For so long a process that was killed may go on: its file system may be away. */
 const DEADLINE_MS = 60_000;
+/** Of processes that are looked at; a file or two of each is open meanwhile. */
+const AT_A_TIME = 32;
 
 export interface ScriptMark {
   /** What the script works on: two of one upgrade are never wanted at the same time. */
@@ -28,15 +30,23 @@ export function asVariable(mark: ScriptMark): Record<string, string> {
 /** Numbers of the processes of all scripts of this machine, as far as this one may see them. */
 export async function scriptProcesses(): Promise<ReadonlyMap<number, ScriptMark>> {
   const found = new Map<number, ScriptMark>();
-  const numbers = (await readdir('/proc')).map(Number).filter(Number.isInteger);
-  for (const number of numbers) {
+  await eachProcess(async (number) => {
     // one that has ended, or is another user's
     const environment = await readFile(`/proc/${number}/environ`, 'latin1').catch(() => '');
     const mark = environment.split('\0').find((one) => one.startsWith(VARIABLE));
     const parsed = mark === undefined ? undefined : parse(mark.slice(VARIABLE.length));
     if (parsed !== undefined) found.set(number, parsed);
-  }
+  });
   return found;
+}
+
+/**
+ * Looks at each process of this machine by its number, at several at a time: one by one, each look would wait anew for a processor, and a
+ * service is away meanwhile.
+ */
+export async function eachProcess(look: (number: number) => Promise<void>): Promise<void> {
+  const numbers = (await readdir('/proc')).map(Number).filter(Number.isInteger);
+  await someAtATime(numbers, AT_A_TIME, look);
 }
 
 /**

@@ -1,6 +1,7 @@
 import {
   despiteRestarts,
   type DataDriver,
+  type DataHolder,
   type DataOrigin,
   type DataSource,
   type PauseDriver,
@@ -36,12 +37,8 @@ interface Place {
 /** The data of a container on its volumes and binds, read and written by a helper container that has the same mounts. */
 export class DockerData extends ScriptedDataDriver {
   readonly pausing: PauseDriver = {
-    look: async (context, source) => {
-      const { container } = await this.look(context, source);
-      return { state: stateOf(container), containerId: container.Id };
-    },
     pause: async (context, source) => {
-      const { engine, container } = await this.look(context, source);
+      const { engine, container } = await this.holder(context, source);
       await pause(engine, context, container);
     },
     resume: async (context, source) => resume(this.engines.of(context.target), context, source),
@@ -55,6 +52,14 @@ export class DockerData extends ScriptedDataDriver {
     super();
   }
 
+  async look(
+    context: StepContext,
+    source: Pick<DataSource, 'container' | 'containerId'>,
+  ): Promise<DataHolder> {
+    const { container } = await this.holder(context, source);
+    return { state: stateOf(container), containerId: container.Id };
+  }
+
   async usedBy(context: StepContext, source: DataSource): Promise<string[]> {
     const { engine, container, places } = await this.find(context, source);
     await removeLeftovers(engine, context, container.Id);
@@ -62,7 +67,7 @@ export class DockerData extends ScriptedDataDriver {
   }
 
   async isAsLeft(context: StepContext, source: DataSource): Promise<boolean> {
-    const { engine, container } = await this.look(context, source);
+    const { engine, container } = await this.holder(context, source);
     return isAsLeft(engine, context, container, () => this.list(context, source));
   }
 
@@ -131,17 +136,25 @@ export class DockerData extends ScriptedDataDriver {
     const key = JSON.stringify([source.containerId, source.paths]);
     const known = places.get(key);
     if (known !== undefined) return known;
-    const place = this.look(context, source);
+    const place = this.place(context, source);
     places.set(key, place);
     place.catch(() => places.delete(key));
     return place;
   }
 
-  private async look(context: StepContext, source: DataSource): Promise<Place> {
+  private async place(context: StepContext, source: DataSource): Promise<Place> {
+    const holder = await this.holder(context, source);
+    return { ...holder, places: dataPlaces(holder.container, source.paths) };
+  }
+
+  private async holder(
+    context: StepContext,
+    source: Pick<DataSource, 'container' | 'containerId'>,
+  ): Promise<Pick<Place, 'engine' | 'container'>> {
     const engine = this.engines.of(context.target);
     const container = await despiteRestarts(engine, context, async () =>
       plannedContainer(engine, context, await withPlannedId(engine, context, source)),
     );
-    return { engine, container, places: dataPlaces(container, source.paths) };
+    return { engine, container };
   }
 }

@@ -4,6 +4,7 @@ import Docker from 'dockerode';
 import { z } from 'zod';
 import type { Credentials } from '#contracts';
 import type { SecretStore } from '#drivers/core';
+import { untilAborted } from '#kernel';
 import { commonVersion, isSpoken, type EngineVersion } from './api-version.js';
 import { EngineAgent } from './engine-agent.js';
 import type { EngineName } from './engine-name.js';
@@ -204,22 +205,6 @@ export function nameOf(container: { readonly Name: string }): string {
 export function isLive(container: ContainerInfo): boolean {
   const { Running, Paused, Restarting } = container.State;
   return Running || Paused || Restarting;
-}
-
-/** Waits no longer than the signal allows; the work itself goes on, for others may wait for it, too. */
-async function untilAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return work;
-  let stop: (() => void) | undefined;
-  const aborted = new Promise<never>((_resolve, reject) => {
-    stop = () => reject(signal.reason as Error);
-    if (signal.aborted) stop();
-    else signal.addEventListener('abort', stop, { once: true });
-  });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    if (stop !== undefined) signal.removeEventListener('abort', stop);
-  }
 }
 
 /** The part of dockerode's modem that its types leave out. */

@@ -1,4 +1,3 @@
-import { addAbortListener } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pipeline, type Duplex, type Readable } from 'node:stream';
 import { pipeline as pipelineDone } from 'node:stream/promises';
@@ -12,7 +11,7 @@ import {
   type ErrorText,
   type ScriptEnd,
 } from '#drivers/data';
-import { LiftlockError } from '#kernel';
+import { LiftlockError, untilAborted } from '#kernel';
 import type { ContainerInfo, Engine } from './engine.js';
 import { abortedBy, engineError } from './errors.js';
 import { Stdout, cutOff } from './frames.js';
@@ -257,12 +256,10 @@ async function createAbortable(
 
 /** Waits no longer than the signal allows. @param what is being done, for messages */
 async function unlessAborted<T>(signal: AbortSignal, what: string, work: Promise<T>): Promise<T> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const listener = addAbortListener(signal, () => reject(abortedBy(signal, what)));
   try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    listener[Symbol.dispose]();
+    return await untilAborted(work, signal);
+  } catch (error) {
+    throw signal.aborted ? abortedBy(signal, what) : error;
   }
 }
 

@@ -14,7 +14,7 @@ let scene: DataScene;
 let cutting: CuttingEngine | undefined;
 
 beforeAll(async () => {
-  scene = await DataScene.open('dkcut');
+  scene = await DataScene.open('dklost');
 });
 afterEach(async () => {
   cutting?.close();

@@ -85,13 +85,13 @@ export class Changes {
   }
 
   /**
-   * @param how `foreground`: it is gone when all that it owns is
+   * @param how `foreground`: it is gone when all that it owns is; `at once`: of a pod, without waiting for its kubelet
    * @returns whether it was there
    */
   async remove(
     resource: Resource,
     { namespace, name, uid }: { namespace?: string | undefined; name: string; uid?: string },
-    how: 'foreground' | 'background' = 'background',
+    how: 'foreground' | 'background' | 'at once' = 'background',
   ): Promise<boolean> {
     await this.context.guard();
     try {
@@ -104,6 +104,7 @@ export class Changes {
             apiVersion: 'v1',
             kind: 'DeleteOptions',
             propagationPolicy: how === 'foreground' ? 'Foreground' : 'Background',
+            ...(how === 'at once' ? { gracePeriodSeconds: 0 } : {}),
             ...(uid === undefined ? {} : { preconditions: { uid } }),
           },
         },

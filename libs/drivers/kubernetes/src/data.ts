@@ -1,5 +1,12 @@
 import { buffer } from 'node:stream/consumers';
-import type { DataDriver, DataOrigin, DataSource, FolderUse, StepContext } from '#drivers/core';
+import type {
+  DataDriver,
+  DataHolder,
+  DataOrigin,
+  DataSource,
+  FolderUse,
+  StepContext,
+} from '#drivers/core';
 import {
   archiverOf,
   firstLineOf,
@@ -27,6 +34,7 @@ import type { KubeObject, Pod, PodContainer, Volume, Workload } from './objects.
 import { hasEnded } from './pod-state.js';
 import { PodScripts, type UsedPod } from './pod-scripts.js';
 import { RESOURCES } from './resources.js';
+import { isStopped } from './scale.js';
 
 /** One that is not used goes after so long, in milliseconds: to start it takes longer. */
 const LINGER_MS = 2_000;
@@ -65,19 +73,30 @@ export class KubernetesData extends ScriptedDataDriver {
     super();
     this.folders = {
       usedBy: async (context, source) => {
-        const place = await this.look(context, source);
+        const place = await this.place(context, source);
         const { cluster, instance } = place;
         const volumes = await this.writtenVolumes(context, place);
         return podsUsing(cluster, context, instance.namespace, volumes, () => false);
       },
       // pods that are gone have left nothing that would tell
       isAsLeft: () => Promise.resolve(false),
-      image: async (context, source) => imageOf((await this.look(context, source)).container),
+      image: async (context, source) => imageOf((await this.place(context, source)).container),
     };
   }
 
+  /** Its pods may be there for a while after none is wanted any more: `usedBy` tells. */
+  async look(
+    context: StepContext,
+    { container }: Pick<DataSource, 'container'>,
+  ): Promise<DataHolder> {
+    const cluster = this.clusters.of(context.target);
+    const workload = await plannedWorkload(cluster, { container }, context.signal);
+    const isDown = isStopped({ instance: parseInstance(container) }, workload);
+    return { state: isDown ? 'stopped' : 'running', containerId: workload.metadata.uid };
+  }
+
   async usedBy(context: StepContext, source: DataSource): Promise<string[]> {
-    const { cluster, instance } = await this.look(context, source);
+    const { cluster, instance } = await this.place(context, source);
     await removeLeftovers(cluster, context, source.container);
     const { volumes } = await this.places(context, source);
     return podsUsing(cluster, context, instance.namespace, volumes, (pod) =>
@@ -91,7 +110,7 @@ export class KubernetesData extends ScriptedDataDriver {
   }
 
   async origin(context: StepContext, source: DataSource): Promise<DataOrigin> {
-    const { instance, workload, container } = await this.look(context, source);
+    const { instance, workload, container } = await this.place(context, source);
     const { mounts } = await this.places(context, source);
     const image = imageOf(container);
     return {
@@ -118,7 +137,7 @@ export class KubernetesData extends ScriptedDataDriver {
   }
 
   protected async data(context: StepContext, source: DataSource): Promise<ScriptedData> {
-    const { cluster } = await this.look(context, source);
+    const { cluster } = await this.place(context, source);
     const places = await this.places(context, source);
     const use = (): Promise<UsedPod> => this.use(context, source, places);
     const runner = new PodScripts(cluster, context, use);
@@ -132,7 +151,7 @@ export class KubernetesData extends ScriptedDataDriver {
     source: DataSource,
     places: ClaimPlaces,
   ): Promise<UsedPod> {
-    const { cluster, workload } = await this.look(context, source);
+    const { cluster, workload } = await this.place(context, source);
     const all = this.helpers.get(context) ?? new Map<string, Helper>();
     this.helpers.set(context, all);
     const key = JSON.stringify([source.container, source.paths]);
@@ -231,7 +250,7 @@ export class KubernetesData extends ScriptedDataDriver {
     );
   }
 
-  private async look(context: StepContext, source: DataSource): Promise<Place> {
+  private async place(context: StepContext, source: DataSource): Promise<Place> {
     const cluster = this.clusters.of(context.target);
     const workload = await plannedWorkload(cluster, source, context.signal);
     const instance = parseInstance(source.container);
@@ -242,7 +261,7 @@ export class KubernetesData extends ScriptedDataDriver {
   }
 
   private async places(context: StepContext, source: DataSource): Promise<ClaimPlaces> {
-    const place = await this.look(context, source);
+    const place = await this.place(context, source);
     const { instance, workload, container } = place;
     const claims = await this.claimsOf(context, place);
     return claimPlaces(instance, workload.spec.template, container, source.paths, claims);

@@ -1,5 +1,6 @@
 import { PassThrough, Writable } from 'node:stream';
 import { Exec } from '@kubernetes/client-node';
+import { untilAborted } from '#kernel';
 import type { Cluster } from './cluster.js';
 import { abortedBy, clusterError } from './errors.js';
 import { BEGIN_MS, broken, exitCodeOf, refusalOf, type EndStatus } from './exec-end.js';
@@ -66,7 +67,7 @@ export async function openExec(
       end.resolve,
     ) as Promise<unknown> as Promise<Socket>;
   try {
-    socket = await orAborted(opening, late);
+    socket = await untilAborted(opening, late);
     if (signal.aborted) socket.terminate();
   } catch (error) {
     // one that is opened too late has nobody
@@ -74,7 +75,11 @@ export async function openExec(
     throw clusterError(
       cluster,
       what,
-      signal.aborted ? abortedBy(signal, what) : refusalOf(error),
+      signal.aborted
+        ? abortedBy(signal, what)
+        : late.aborted
+          ? broken('it was not begun', 'ETIMEDOUT')
+          : refusalOf(error),
       signal,
     );
   }
@@ -116,17 +121,6 @@ class Pieces extends Writable {
         done();
       },
     });
-  }
-}
-
-async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const abort = (): void => reject(broken('it was not begun', 'ETIMEDOUT'));
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
   }
 }
 

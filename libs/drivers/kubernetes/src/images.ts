@@ -1,6 +1,6 @@
 import type { ActionInput, ActionOutput } from '#contracts';
 import type { LookUpLayers, StepContext } from '#drivers/core';
-import { LiftlockError } from '#kernel';
+import { LiftlockError, someAtATime } from '#kernel';
 import { ableNodes } from './able-nodes.js';
 import { Changes } from './changes.js';
 import type { Cluster } from './cluster.js';
@@ -15,7 +15,6 @@ import type { KubeNode, Pod, PodSpec } from './objects.js';
 import { PodFailures } from './pod-failures.js';
 import { troubleOf } from './pod-trouble.js';
 import { RESOURCES } from './resources.js';
-import { someAtATime } from './some-at-a-time.js';
 
 type Input = ActionInput<'image.prepare'>;
 type Output = ActionOutput<'image.prepare'>;

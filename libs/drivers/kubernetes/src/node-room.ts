@@ -10,11 +10,10 @@ import {
   type Seat,
   type StepContext,
 } from '#drivers/core';
-import { LiftlockError, mebibytes } from '#kernel';
+import { LiftlockError, mebibytes, someAtATime } from '#kernel';
 import type { Cluster } from './cluster.js';
 import { NodeDisks, type NodeDisk } from './node-disk.js';
 import type { KubeNode } from './objects.js';
-import { someAtATime } from './some-at-a-time.js';
 
 /** Kubelets that are asked at the same time. */
 const AT_A_TIME = 16;

@@ -1,4 +1,4 @@
-import type { Pod } from './objects.js';
+import type { ContainerStatus, Pod } from './objects.js';
 import type { OwnPod } from './own-pods.js';
 
 export function isReady({ status, metadata }: Pod): boolean {
@@ -22,9 +22,31 @@ export function hasEnded(pod: Pod): boolean {
   return (
     isEnding(pod) &&
     containerStatuses.length === pod.spec.containers.length &&
-    containerStatuses.every(({ state }) => state?.terminated !== undefined) &&
+    containerStatuses.every(isOver) &&
     initContainerStatuses.every(({ state }) => state?.running === undefined)
   );
+}
+
+/**
+ * Of a container of a pod that is deleted. Where it was removed before its kubelet saw how it ended, it is said to wait, and to have ended before,
+ * until the pod's object goes, some 40 s later. The restart count tells that from one that was lost while its pod was to go on, and is made anew.
+ */
+function isOver(status: ContainerStatus): boolean {
+  return status.state?.terminated !== undefined || isLost(status);
+}
+
+function isLost({ state, lastState, restartCount }: ContainerStatus): boolean {
+  return (
+    state?.terminated === undefined &&
+    state?.running === undefined &&
+    lastState?.terminated?.reason === 'ContainerStatusUnknown' &&
+    restartCount === 0
+  );
+}
+
+/** Whether it is deleted and over, and its kubelet has missed how: its object stays for some 40 s more. */
+export function wasMissed(pod: Pod): boolean {
+  return isEnding(pod) && hasEnded(pod) && (pod.status?.containerStatuses ?? []).some(isLost);
 }
 
 /** Whether one of its containers runs at this moment. */

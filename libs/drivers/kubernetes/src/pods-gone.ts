@@ -2,7 +2,8 @@ import { LiftlockError } from '#kernel';
 import type { Attempt } from './attempt.js';
 import { drift, instanceTitle } from './instance.js';
 import { lastWriter } from './managers.js';
-import { hasEnded } from './pod-state.js';
+import { hasEnded, wasMissed } from './pod-state.js';
+import { RESOURCES } from './resources.js';
 import { isStopped } from './scale.js';
 import { WatchedInstance } from './watched-instance.js';
 
@@ -27,10 +28,14 @@ export async function untilNoPods(attempt: Attempt): Promise<void> {
           instanceTitle(instance),
           `${instanceTitle(instance)} was stopped, and ${lastWriter(workload)} has started it again: see that nothing does, and try again`,
         );
-      left = (await watched.ownPods(signal))
-        .filter(({ pod }) => !hasEnded(pod))
-        .map(({ pod }) => pod.metadata.name);
-      if (left.length === 0 && watched.isObserved) return;
+      const pods = await watched.ownPods(signal);
+      left = pods.filter(({ pod }) => !hasEnded(pod)).map(({ pod }) => pod.metadata.name);
+      if (left.length === 0 && watched.isObserved) {
+        // the controller of a Deployment of the strategy Recreate makes no new pod while there is the object of an old one
+        for (const { pod } of pods)
+          if (wasMissed(pod)) await attempt.changes.remove(RESOURCES.pods, pod.metadata, 'at once');
+        return;
+      }
       await watched.nextChange(LOOK_MS, signal);
     }
   } catch (error) {

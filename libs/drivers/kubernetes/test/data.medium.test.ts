@@ -129,7 +129,12 @@ test('every pod that mounts the data is named, by whatever claim, until it has e
   const attempt = attempts();
   const { data } = scene.driver;
   expect(await data.usedBy(attempt(), source)).toEqual([expect.stringMatching(/^used-/)]);
+  // whoever asks by hand has a name only
+  const { container, containerId } = source;
+  const byName = { container, containerId: container };
+  expect(await data.look?.(attempt(), byName)).toEqual({ state: 'running', containerId });
   await upgrading.stop();
+  expect(await data.look?.(attempt(), byName)).toEqual({ state: 'stopped', containerId });
   expect(await data.usedBy(attempt(), source)).toEqual([]);
   await scene.cluster.apply({
     apiVersion: 'v1',

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { asWritten, expectToFindItself, KubeScene } from './kube-scene.js';
+import { waitFor } from '#kernel';
+import type { KubeJson } from '../../../../test/support/test-cluster.js';
+import { asWritten, expectToFindItself, KubeScene, workload } from './kube-scene.js';
 
 let scene: KubeScene;
 let one: { reference: string; digest: string };
@@ -52,6 +54,43 @@ test('recreate: there, and back exactly as it was', async () => {
   expect((await web.removeNew()).found).toBe('done_now');
   expect(await web.records()).toEqual([]);
   expect((await web.removeNew()).found).toBe('nothing_to_do');
+});
+
+test('the object of a pod whose end its kubelet missed is out of the way: a Recreate would wait for it', async () => {
+  // of a node that is not there nobody but this test says how its pods are
+  const pod = { nodeName: 'not-there' };
+  await scene.cluster.apply(workload('Deployment', 'missed', one.reference, { pod }));
+  const missed = await scene.instance('Deployment', 'missed');
+  const seen = (what: string, is: (pod: KubeJson) => boolean): Promise<KubeJson> =>
+    waitFor(
+      async () => {
+        const [found] = await scene.cluster.list('pods', '-l', 'app=missed');
+        return found !== undefined && is(found) ? found : undefined;
+      },
+      { what, deadlineMs: 60_000 },
+    );
+  await seen('its pod is there', () => true);
+  const stopping = missed.stop();
+  const deleted = await seen(
+    'its pod is deleted',
+    ({ metadata }) => 'deletionTimestamp' in metadata,
+  );
+  const status = {
+    phase: 'Running',
+    containerStatuses: [
+      {
+        ...{ name: 'main', image: one.reference, imageID: '', ready: false, restartCount: 0 },
+        state: { waiting: { reason: 'ContainerCreating' } },
+        lastState: { terminated: { exitCode: 137, reason: 'ContainerStatusUnknown' } },
+      },
+    ],
+  };
+  const { namespace } = scene.cluster;
+  const path = `/api/v1/namespaces/${namespace}/pods/${deleted.metadata.name}/status`;
+  const body = JSON.stringify({ ...deleted, status });
+  await scene.cluster.kubectl(['replace', '--raw', path, '-f', '-'], body);
+  expect((await stopping).found).toBe('done_now');
+  expect(await scene.cluster.list('pods', '-l', 'app=missed')).toEqual([]);
 });
 
 test('rolling: pods are replaced as they are able to, and the record alone leads back', async () => {
