@@ -2,7 +2,7 @@ import { mebibytes } from '#kernel';
 import { inPairs, pairCase } from '../support/pairs.js';
 import { report, type Case } from '../support/report.js';
 import type { Shape } from './data.js';
-import { Stage, type Made, type Subject } from './stage.js';
+import { Stage, type Made, type Place, type Subject } from './stage.js';
 
 // The same folders by `liftlock backups` and by tar and zstd, in turn, on the same disk, with the same page cache.
 // `bench backup PAIRS SCALE` measures fewer pairs, of so many times the data: `bench backup 1 0.02`, for a look.
@@ -12,29 +12,35 @@ const [pairsText, scaleText] = process.argv.slice(2);
 const PAIRS = Number(pairsText ?? 5);
 const SCALE = Number(scaleText ?? 1);
 const AT_ONCE = 20;
+const PLACES: Readonly<Record<Place, string>> = {
+  share: 'on a share',
+  docker: "in a container's mount",
+};
 
 const BAR = { snapshot: 1.15, restore: 1.2, verify: 0.5, again: 0.4, atOnce: 1, residentMiB: 200 };
-const SHAPES: readonly Shape[] = [
-  shape(15_000, GIB),
-  // so many, whatever the scale: it is they that are large
-  { files: 4, bytes: 8 * GIB * SCALE },
-];
+const MANY_FILES = shape(15_000, GIB);
+// so many, whatever the scale: it is they that are large
+const LARGE_FILES: Shape = { files: 4, bytes: 8 * GIB * SCALE };
 
 const stage = await Stage.open();
 let code = 1;
 try {
   const cases: Case[] = [];
-  for (const wanted of SHAPES) cases.push(...(await besideTar(wanted)));
-  cases.push(await atOnce(), resident());
+  cases.push(...(await besideTar(MANY_FILES, 'share')));
+  cases.push(...(await besideTar(LARGE_FILES, 'share')));
+  cases.push(await atOnce());
+  // beside the same tar, which has neither the engine nor its pipes to go through
+  cases.push(...(await besideTar(MANY_FILES, 'docker')));
+  cases.push(resident());
   code = report(cases);
 } finally {
   await stage.close();
 }
 process.exit(code);
 
-async function besideTar(wanted: Shape): Promise<Case[]> {
-  const name = `${mebibytes(wanted.bytes)} in ${wanted.files} files`;
-  const subject = await stage.newSubject(`of-${wanted.files}`, wanted);
+async function besideTar(wanted: Shape, place: Place): Promise<Case[]> {
+  const name = `${mebibytes(wanted.bytes)} in ${wanted.files} files, ${PLACES[place]}`;
+  const subject = await stage.newSubject(`${place}-of-${wanted.files}`, wanted, place);
   const ms = { bench: 'backup', unit: 'ms', beside: 'tar and zstd' } as const;
   let last: Made | undefined;
   const verified: number[] = [];
@@ -92,7 +98,7 @@ async function byRestic(subject: Subject): Promise<readonly [number[], number[]]
 async function atOnce(): Promise<Case> {
   const each = shape(3_000, GIB / 5);
   const subjects = await Promise.all(
-    Array.from({ length: AT_ONCE }, (_, at) => stage.newSubject(`at-once-${at}`, each)),
+    Array.from({ length: AT_ONCE }, (_, at) => stage.newSubject(`at-once-${at}`, each, 'share')),
   );
   const [first] = subjects;
   if (first === undefined) throw new Error('there is none');

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { backupRun, backupView, type DataEngine } from '#contracts';
 import {
@@ -13,16 +13,25 @@ import {
 import { waitFor } from '#kernel';
 import { ApiClient } from '../../test/support/api-client.js';
 import { buildImage } from '../../test/support/busybox-image.js';
+import { DockerCommand } from '../support/docker-command.js';
 import { fillFolder, type Shape } from './data.js';
+import { ShareCluster, TARGET } from './share-cluster.js';
 
 const run = promisify(execFile);
 const PREFIX = 'liftlock-bench-backup';
 const IMAGE = `${PREFIX}:1.0`;
 const DEADLINE_MS = 20 * 60_000;
-const LOOK_MS = 20;
+const LOOK_MS = 100;
+const MANY = 1000;
+const INSTANCE = `web@${TARGET}`;
 
-/** A stopped container, and a folder of this machine that it mounts as its data. */
+/** `share`: the backup service has it mounted, and a Deployment that is down has it as its data. `docker`: a stopped container mounts it. */
+export type Place = 'share' | 'docker';
+
+/** A folder of this machine, whose data it is. */
 export interface Subject {
+  readonly place: Place;
+  readonly files: number;
   /** Of its environment and application. */
   readonly name: string;
   readonly folder: string;
@@ -38,16 +47,24 @@ export interface Made {
 export class Stage {
   /** Of what tar wrote last. */
   private readonly archive: string;
+  /** What stood in the way of restores. */
+  private readonly emptied: string;
+  private emptiedBefore = 0;
   /** Of each subject what was made last, which is kept. */
   private readonly last = new Map<string, string>();
+
+  private readonly docker: DockerCommand;
 
   private constructor(
     private readonly folder: string,
     private readonly engine: DockerEngine,
+    private readonly cluster: ShareCluster,
     private readonly fleet: EmbeddedFleet,
     private readonly api: ApiClient,
   ) {
     this.archive = join(folder, 'by-tar.tar.zst');
+    this.emptied = join(folder, 'emptied');
+    this.docker = new DockerCommand(engine.host, PREFIX);
   }
 
   static async open(): Promise<Stage> {
@@ -57,57 +74,75 @@ export class Stage {
     mkdirSync(folder, { recursive: true });
     await ensureInstalled({ docker: true, registry: true, logFile: join(folder, 'apt.log') });
     const engine = await ensureDockerEngine({ folder: join(folder, 'engine'), tied: true });
+    const cluster = await ShareCluster.start(folder);
     const fleet = await EmbeddedFleet.start({
-      ...{ folder: join(folder, 'fleet'), tied: true },
+      ...{ folder: join(folder, 'fleet'), tied: true, env: cluster.env },
       appEnv: {
         backup: {
+          LIFTLOCK_FOLDERS: join(folder, 'data'),
           LIFTLOCK_BACKUP_RESTIC_PASSWORD: 'env:LIFTLOCK_SECRET_RESTIC',
           LIFTLOCK_SECRET_RESTIC: 'of-the-bench',
         },
       },
     });
-    const stage = new Stage(folder, engine, fleet, new ApiClient(fleet.url, fleet.token));
-    await buildImage(stage.environment, IMAGE, '#!/bin/sh\n');
-    await stage.removeContainers();
+    const api = new ApiClient(fleet.url, fleet.token);
+    const stage = new Stage(folder, engine, cluster, fleet, api);
+    await buildImage(stage.docker.environment, IMAGE, '#!/bin/sh\n');
+    await stage.docker.removeContainers();
     return stage;
   }
 
   async close(): Promise<void> {
-    await this.removeContainers();
+    await this.docker.removeContainers();
     await this.fleet.stop();
+    await this.cluster.stop();
     await this.engine.stop();
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  async newSubject(suffix: string, shape: Shape): Promise<Subject> {
+  async newSubject(suffix: string, shape: Shape, place: Place): Promise<Subject> {
     const name = `${PREFIX}-${suffix}`;
     const folder = join(this.folder, 'data', name);
     mkdirSync(folder, { recursive: true });
     fillFolder(folder, shape);
-    await this.docker('create', '--name', name, '-v', `${folder}:/data`, IMAGE);
-    await this.declare(name, name, 'archive');
-    return { name, folder };
+    const subject = { place, files: shape.files, name, folder };
+    if (place === 'share') await this.cluster.newDeployment(name);
+    else await this.docker.run('create', '--name', name, '-v', `${folder}:/data`, IMAGE);
+    await this.declare(name, subject, 'archive');
+    return subject;
   }
 
   /** The same data as another application's, whose archives restic keeps: it has none of them yet. */
-  async newToRestic({ name, folder }: Subject, suffix: string): Promise<Subject> {
-    const other = `${name}-${suffix}`;
-    await this.declare(other, name, 'restic');
-    return { name: other, folder };
+  async newToRestic(subject: Subject, suffix: string): Promise<Subject> {
+    const other = `${subject.name}-${suffix}`;
+    await this.declare(other, subject, 'restic');
+    return { ...subject, name: other };
   }
 
-  private async declare(name: string, container: string, engine: DataEngine): Promise<void> {
+  private async declare(
+    name: string,
+    { place, name: holder, folder }: Subject,
+    engine: DataEngine,
+  ): Promise<void> {
     const head = { apiVersion: 'liftlock.dev/v1', metadata: { name } };
-    const targets = [{ name: 'host', driver: 'docker', endpoint: this.engine.host }];
+    const host = { name: TARGET, driver: 'docker', endpoint: this.engine.host };
+    const targets = [place === 'share' ? this.cluster.target : host];
     await this.api.put('environments', { ...head, kind: 'Environment', spec: { targets } });
-    const component = { name: 'web', targets: ['host'], container };
-    const components = [{ ...component, data: { paths: ['/data'], engine } }];
+    const component =
+      place === 'share'
+        ? {
+            ...{ workload: this.cluster.workload(holder) },
+            data: { folder: dirname(folder), paths: [`/${basename(folder)}`], engine },
+          }
+        : { container: holder, data: { paths: ['/data'], engine } };
+    const components = [{ name: 'web', targets: [TARGET], ...component }];
     await this.api.put('applications', { ...head, kind: 'Application', spec: { components } });
   }
 
-  async remove({ name, folder }: Subject): Promise<void> {
-    await this.docker('rm', name);
+  async remove({ place, name, folder }: Subject): Promise<void> {
+    if (place === 'docker') await this.docker.run('rm', name);
     rmSync(folder, { recursive: true, force: true });
+    rmSync(this.emptied, { recursive: true, force: true });
     rmSync(this.archive, { force: true });
   }
 
@@ -147,7 +182,7 @@ export class Stage {
   async restore({ id }: Made, subject: Subject): Promise<number> {
     await this.empty(subject);
     const began = performance.now();
-    const body = { to: { instance: 'web@host' } };
+    const body = { to: { instance: INSTANCE } };
     await this.ended(await this.ask('POST', `${pathOf(id)}/restore`, body));
     return performance.now() - began;
   }
@@ -191,13 +226,19 @@ export class Stage {
   private async byTar(...args: string[]): Promise<number> {
     const script = join(process.cwd(), 'bench/backup/by-tar.sh');
     const began = performance.now();
-    await run(script, args);
+    await run(script, args, { timeout: DEADLINE_MS });
     return performance.now() - began;
   }
 
-  private async empty({ folder }: Subject): Promise<void> {
-    for (const name of readdirSync(folder))
-      rmSync(join(folder, name), { recursive: true, force: true });
+  /**
+   * What was there is kept until the subject goes, where it is of many files: for some minutes an ext4 looks through all numbers of files that were
+   * just deleted before it makes a new one (`recently_deleted`), which is in no other restore's way.
+   */
+  private async empty({ folder, files }: Subject): Promise<void> {
+    const aside = join(this.emptied, String((this.emptiedBefore += 1)));
+    mkdirSync(aside, { recursive: true });
+    for (const name of readdirSync(folder)) renameSync(join(folder, name), join(aside, name));
+    if (files < MANY) rmSync(aside, { recursive: true });
     await run('sync');
   }
 
@@ -221,24 +262,9 @@ export class Stage {
     if (end.state !== 'succeeded') throw new Error(`${id}: ${JSON.stringify(end.items)}`);
     return id;
   }
-
-  private get environment(): NodeJS.ProcessEnv {
-    return { ...process.env, DOCKER_HOST: this.engine.host };
-  }
-
-  private async docker(...args: string[]): Promise<string> {
-    const { stdout } = await run('docker', args, { env: this.environment });
-    return stdout;
-  }
-
-  private async removeContainers(): Promise<void> {
-    const found = await this.docker('ps', '-aq', '--filter', `name=${PREFIX}`);
-    const ids = found.split('\n').filter((id) => id !== '');
-    if (ids.length > 0) await this.docker('rm', '-f', ...ids);
-  }
 }
 
 /** By hand a backup has the name of its instance. */
 function pathOf(id: string): string {
-  return `/v1/backups/${id}/web@host`;
+  return `/v1/backups/${id}/${INSTANCE}`;
 }

@@ -13,6 +13,7 @@ import {
 import { waitFor } from '#kernel';
 import { ApiClient } from '../../test/support/api-client.js';
 import { buildImage, httpService } from '../../test/support/busybox-image.js';
+import { DockerCommand } from '../support/docker-command.js';
 import { answers } from '../support/probe.js';
 
 const run = promisify(execFile);
@@ -38,12 +39,16 @@ export class Stage {
   readonly newImage = `${PREFIX}:2.0`;
   private helper: string | undefined;
 
+  private readonly docker: DockerCommand;
+
   private constructor(
     private readonly folder: string,
     private readonly engine: DockerEngine,
     readonly fleet: EmbeddedFleet,
     private readonly api: ApiClient,
-  ) {}
+  ) {
+    this.docker = new DockerCommand(engine.host, PREFIX);
+  }
 
   static async open(): Promise<Stage> {
     const folder = join(fleetFolder(), 'bench-docker-upgrade');
@@ -55,14 +60,14 @@ export class Stage {
     const fleet = await EmbeddedFleet.start({ folder: join(folder, 'fleet'), tied: true });
     const api = new ApiClient(fleet.url, fleet.token);
     const stage = new Stage(folder, engine, fleet, api);
-    await buildImage(stage.environment, stage.oldImage, httpService('1.0', PORT));
-    await buildImage(stage.environment, stage.newImage, httpService('2.0', PORT));
-    await stage.removeContainers();
+    await buildImage(stage.docker.environment, stage.oldImage, httpService('1.0', PORT));
+    await buildImage(stage.docker.environment, stage.newImage, httpService('2.0', PORT));
+    await stage.docker.removeContainers();
     return stage;
   }
 
   async close(): Promise<void> {
-    await this.removeContainers();
+    await this.docker.removeContainers();
     await this.fleet.stop();
     await this.engine.stop();
     rmSync(join(this.folder, 'backups'), { recursive: true, force: true });
@@ -70,22 +75,31 @@ export class Stage {
 
   /** Fills the subject's volume anew. */
   async fill({ name }: Subject, files: number, kib: number): Promise<void> {
-    await this.docker('volume', 'rm', '-f', name);
+    await this.docker.run('volume', 'rm', '-f', name);
     const script = `for i in $(seq ${files}); do dd if=/dev/urandom of=/data/$i bs=${kib}k count=1 2>/dev/null; done`;
-    await this.docker('run', '--rm', '-v', `${name}:/data`, this.oldImage, '/bin/sh', '-c', script);
+    await this.docker.run(
+      'run',
+      '--rm',
+      '-v',
+      `${name}:/data`,
+      this.oldImage,
+      '/bin/sh',
+      '-c',
+      script,
+    );
   }
 
   async removeContainersAndVolumes(subjects: readonly Subject[]): Promise<void> {
-    await this.removeContainers();
-    await this.docker('volume', 'rm', '-f', ...subjects.map(({ name }) => name));
+    await this.docker.removeContainers();
+    await this.docker.run('volume', 'rm', '-f', ...subjects.map(({ name }) => name));
   }
 
   /** Version 1.0 runs and answers. */
   async startOld(subjects: readonly Subject[]): Promise<void> {
-    await this.removeContainers();
+    await this.docker.removeContainers();
     for (const { name, port } of subjects) {
       const ports = `127.0.0.1:${port}:${PORT}`;
-      await this.docker(
+      await this.docker.run(
         ...['run', '-d', '--name', name, '-p', ports, '-v', `${name}:/data`, this.oldImage],
       );
     }
@@ -170,24 +184,15 @@ export class Stage {
     const helper = await this.helperImage();
     const began = performance.now();
     await run(script, [this.newImage, String(PORT), helper, backups, ...lines], {
-      env: this.environment,
+      env: this.docker.environment,
     });
     return performance.now() - began;
-  }
-
-  private get environment(): NodeJS.ProcessEnv {
-    return { ...process.env, DOCKER_HOST: this.engine.host };
-  }
-
-  private async docker(...args: string[]): Promise<string> {
-    const { stdout } = await run('docker', args, { env: this.environment });
-    return stdout;
   }
 
   /** The one that Liftlock has made: both ways archive with the same tools. */
   private async helperImage(): Promise<string> {
     if (this.helper === undefined) {
-      const names = await this.docker(
+      const names = await this.docker.run(
         ...['images', '--format', '{{.Repository}}:{{.Tag}}', 'liftlock-helper'],
       );
       const [image] = names.trim().split('\n');
@@ -196,12 +201,6 @@ export class Stage {
       this.helper = image;
     }
     return this.helper;
-  }
-
-  private async removeContainers(): Promise<void> {
-    const found = await this.docker('ps', '-aq', '--filter', `name=${PREFIX}`);
-    const ids = found.split('\n').filter((id) => id !== '');
-    if (ids.length > 0) await this.docker('rm', '-f', ...ids);
   }
 }
 

@@ -36,7 +36,7 @@ interface Run {
   readonly downtimesMs: Readonly<Record<string, number>>;
 }
 
-/** @param pairs each takes some seven minutes */
+/** @param pairs each takes eight minutes and more */
 export async function upgrade(pairs: number): Promise<Case[]> {
   const folder = join(fleetFolder(), 'bench-kubernetes');
   // what an earlier run that was cut off left would be in the way
