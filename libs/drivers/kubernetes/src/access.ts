@@ -1,4 +1,11 @@
-import { KubeConfig } from '@kubernetes/client-node';
+import {
+  newClusters,
+  newContexts,
+  newUsers,
+  type Cluster,
+  type User,
+} from '@kubernetes/client-node/dist/config_types.js';
+import { parse } from 'yaml';
 import {
   kubernetesEndpointIssues,
   parseKubernetesEndpoint,
@@ -27,8 +34,12 @@ export interface Access {
   /** Of an HTTP proxy on the way. */
   readonly proxy?: string;
   readonly token?: string;
-  /** The same, for what the client does by itself. */
-  readonly config: KubeConfig;
+}
+
+/** What a context of a kubeconfig names. */
+interface Pair {
+  readonly cluster: Cluster;
+  readonly user: User;
 }
 
 /** What the secrets of a place stand for at this moment: tokens expire, and are replaced. */
@@ -48,14 +59,10 @@ export async function readMaterial(
 /** @throws LiftlockError `misconfigured` for what cannot be used, without a word of what it holds. */
 export function accessBy(place: ClusterPlace, material: Material): Access {
   const endpoint = usable(place);
-  const config =
+  const { cluster, user } =
     endpoint.kind === 'server'
-      ? configOf(place, endpoint.url, material)
+      ? pairOf(place, endpoint.url, material)
       : contextOf(place, endpoint.context, material);
-  const cluster = config.getCurrentCluster();
-  const user = config.getCurrentUser();
-  if (cluster === null || user === null)
-    throw unusable(place, 'its context names a cluster or a user that is not in it');
   const { server, caData, tlsServerName, proxyUrl } = cluster;
   const { certData, keyData, token } = user;
   return {
@@ -68,7 +75,6 @@ export function accessBy(place: ClusterPlace, material: Material): Access {
     },
     ...(proxyUrl === undefined ? {} : { proxy: proxyUrl }),
     ...(token === undefined ? {} : { token: token.trim() }),
-    config,
   };
 }
 
@@ -80,46 +86,61 @@ function usable(place: ClusterPlace): KubernetesEndpoint {
   throw unusable(place, issues.map(({ message }) => message).join('; '));
 }
 
-function configOf({ name }: ClusterPlace, server: string, material: Material): KubeConfig {
-  const config = new KubeConfig();
-  config.loadFromOptions({
-    clusters: [{ name, server, skipTLSVerify: false, ...encoded('caData', material.ca) }],
-    users: [
-      {
-        name,
-        ...(material.token === undefined ? {} : { token: material.token.trim() }),
-        ...encoded('certData', material.certificate),
-        ...encoded('keyData', material.key),
-      },
-    ],
-    contexts: [{ name, cluster: name, user: name }],
-    currentContext: name,
-  });
-  return config;
+function pairOf({ name }: ClusterPlace, url: string, material: Material): Pair {
+  const { ca, token, certificate, key } = material;
+  return {
+    cluster: {
+      ...{ name, server: url.replace(/\/$/, ''), skipTLSVerify: false },
+      ...encoded('caData', ca),
+    },
+    user: {
+      name,
+      ...(token === undefined ? {} : { token }),
+      ...encoded('certData', certificate),
+      ...encoded('keyData', key),
+    },
+  };
 }
 
-function contextOf(place: ClusterPlace, context: string, { kubeconfig }: Material): KubeConfig {
-  const config = new KubeConfig();
+function contextOf(place: ClusterPlace, context: string, { kubeconfig }: Material): Pair {
+  const { contexts, clusters, users } = read(place, kubeconfig ?? '');
+  const found = contexts.find(({ name }) => name === context);
+  if (found === undefined) {
+    const names = contexts.map(({ name }) => name).join(', ') || 'none';
+    throw unusable(place, `it has no context ${context}, but: ${names}`);
+  }
+  const cluster = clusters.find(({ name }) => name === found.cluster);
+  const user = users.find(({ name }) => name === found.user);
+  if (cluster === undefined || user === undefined)
+    throw unusable(place, 'its context names a cluster or a user that is not in it');
+  const problem = problemOf(cluster, user);
+  if (problem !== undefined) throw unusable(place, problem);
+  return { cluster, user };
+}
+
+function read(
+  place: ClusterPlace,
+  kubeconfig: string,
+): {
+  readonly contexts: ReturnType<typeof newContexts>;
+  readonly clusters: Cluster[];
+  readonly users: User[];
+} {
   try {
-    config.loadFromString(kubeconfig ?? '');
+    const { contexts, clusters, users } = parse(kubeconfig) as Record<string, unknown>;
+    return {
+      contexts: newContexts(contexts),
+      clusters: newClusters(clusters),
+      users: newUsers(users),
+    };
   } catch {
     // the parser's own words repeat what is there
     throw unusable(place, 'it is no kubeconfig');
   }
-  const contexts = config.getContexts().map(({ name }) => name);
-  if (!contexts.includes(context))
-    throw unusable(place, `it has no context ${context}, but: ${contexts.join(', ') || 'none'}`);
-  config.setCurrentContext(context);
-  const problem = problemOf(config);
-  if (problem !== undefined) throw unusable(place, problem);
-  return config;
 }
 
 /** What a kubeconfig may say, and we do not do: it would run programs here, read files that are elsewhere, or trust anybody. */
-function problemOf(config: KubeConfig): string | undefined {
-  const cluster = config.getCurrentCluster();
-  const user = config.getCurrentUser();
-  if (cluster === null || user === null) return undefined;
+function problemOf(cluster: Cluster, user: User): string | undefined {
   const files = [cluster.caFile, user.certFile, user.keyFile].filter((file) => file !== undefined);
   if (files.length > 0)
     return `it names files (${files.join(', ')}): write them into it, with kubectl config view --flatten --raw`;

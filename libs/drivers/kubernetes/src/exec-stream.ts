@@ -1,8 +1,8 @@
 import { PassThrough, Writable } from 'node:stream';
-import { Exec } from '@kubernetes/client-node';
 import { untilAborted } from '#kernel';
 import type { Cluster } from './cluster.js';
 import { abortedBy, clusterError } from './errors.js';
+import { execClient } from './exec-client.js';
 import { BEGIN_MS, broken, exitCodeOf, refusalOf, type EndStatus } from './exec-end.js';
 import type { Pod } from './objects.js';
 
@@ -47,13 +47,13 @@ export async function openExec(
   signal: AbortSignal,
 ): Promise<ExecStream> {
   signal.throwIfAborted();
-  const { config } = await cluster.access();
+  const client = await execClient(await cluster.access());
   const end = Promise.withResolvers<EndStatus>();
   end.promise.catch(() => undefined);
   const outputs = [false, true].map((isError) => new Pieces((piece) => onOutput(isError, piece)));
   let socket: Socket;
   const late = AbortSignal.any([signal, AbortSignal.timeout(BEGIN_MS)]);
-  const opening = new Exec(config)
+  const opening = client
     // what is sent goes by the socket itself, which says when it is gone
     .exec(
       namespace,

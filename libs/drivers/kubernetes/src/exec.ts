@@ -1,9 +1,9 @@
 import { PassThrough, Writable, type Readable } from 'node:stream';
-import { Exec } from '@kubernetes/client-node';
 import type { CommandResult } from '#drivers/core';
 import { LiftlockError } from '#kernel';
 import type { Cluster } from './cluster.js';
 import { abortedBy, clusterError } from './errors.js';
+import { execClient } from './exec-client.js';
 import { BEGIN_MS, broken, exitCodeOf, refusalOf, type EndStatus } from './exec-end.js';
 import type { Pod } from './objects.js';
 
@@ -28,21 +28,11 @@ export async function execute(
   const what = `running ${command[0] ?? ''} in ${name}`;
   const [stdout, stderr] = [new Tail(), new Tail()];
   signal.throwIfAborted();
-  const { config } = await cluster.access();
+  const client = await execClient(await cluster.access());
   const stdin = input === undefined ? null : endless(input);
   try {
     const status = await ended(signal, what, (tell) =>
-      new Exec(config).exec(
-        namespace,
-        name,
-        container,
-        [...command],
-        stdout,
-        stderr,
-        stdin,
-        false,
-        tell,
-      ),
+      client.exec(namespace, name, container, [...command], stdout, stderr, stdin, false, tell),
     );
     const exitCode = exitCodeOf(status);
     if (exitCode === undefined)

@@ -1,6 +1,10 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { connect, type AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { commandWork, jobWork } from '#contracts';
-import type { StepContext } from '#drivers/core';
+import { SecretStore, type StepContext } from '#drivers/core';
+import { kubernetesDriver } from '#drivers/kubernetes';
 import { crashAt } from '../../../../test/support/step-context.js';
 import { KubeScene, type Upgrading } from './kube-scene.js';
 
@@ -127,4 +131,48 @@ test('a job whose image is not there fails at once', async () => {
   });
   await expect(failing).rejects.toMatchObject({ code: 'image_missing' });
   expect(await jobs()).not.toContain('gone');
+});
+
+test('a command in a pod goes through the proxy of a kubeconfig, with its certificate', async () => {
+  const asked: string[] = [];
+  const proxy = createServer();
+  proxy.on('connect', ({ url = '' }, socket) => {
+    asked.push(url);
+    const server = connect(Number(url.split(':')[1]), url.split(':')[0], () => {
+      socket.write('HTTP/1.1 200 Connection established\r\n\r\n');
+      server.pipe(socket).pipe(server);
+    });
+    for (const one of [socket, server]) one.on('error', () => server.destroy());
+  });
+  await once(proxy.listen(0, '127.0.0.1'), 'listening');
+  const text = await scene.cluster.kubectl(['config', 'view', '--raw', '--flatten', '-o', 'json']);
+  const kubeconfig = JSON.parse(text) as {
+    readonly clusters: ReadonlyArray<{ readonly cluster: Record<string, unknown> }>;
+    readonly 'current-context': string;
+  };
+  const through = kubeconfig.clusters.map(({ cluster }) => cluster);
+  for (const way of [undefined, `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`]) {
+    for (const cluster of through) cluster['proxy-url'] = way;
+    const variables = { LIFTLOCK_SECRET_KUBECONFIG: JSON.stringify(kubeconfig) };
+    const driver = await kubernetesDriver(new SecretStore({ variables }));
+    const attempt = web.attempt();
+    const target = {
+      ...attempt.target,
+      endpoint: `kubeconfig://${kubeconfig['current-context']}`,
+      credentials: { kubeconfig: 'env:LIFTLOCK_SECRET_KUBECONFIG' },
+    };
+    const { said } = await driver.hooks.command(
+      { ...attempt, target },
+      {
+        ...{ container: web.container, imageDigest: one.digest, onlyWhileRunning: false },
+        work: commandWork.parse({ type: 'command', command: ['echo', 'here'] }),
+      },
+    );
+    expect(said).toEqual(['here']);
+    // a connection of its own, besides that of the requests
+    if (way === undefined) expect(asked).toEqual([]);
+    else expect(asked.length).toBeGreaterThan(1);
+    await driver.close();
+  }
+  proxy.close();
 });
