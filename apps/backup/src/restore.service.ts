@@ -1,7 +1,8 @@
+import type { FileHandle } from 'node:fs/promises';
 import { Injectable } from '@nestjs/common';
 import type { ActionInput, ActionOutput } from '#contracts';
 import { transferMeter, type DataDriver, type StepContext } from '#drivers/core';
-import { LiftlockError } from '#kernel';
+import { LiftlockError, repeat } from '#kernel';
 import { UnitOfWork } from '#persistence';
 import { DataDrivers } from './data-drivers.js';
 import { assertUnused } from './data-in-use.js';
@@ -9,6 +10,7 @@ import { differences, isUntouched } from './domain/differences.js';
 import type { Manifest } from './domain/manifest.js';
 import { BackupStore } from './persistence/backup.store.js';
 import type { BackupFolder, BackupKey } from './repository/backup-folder.js';
+import { positionOf } from './repository/local-file.js';
 import { Repository } from './repository/repository.js';
 import { RoomService } from './room.service.js';
 import { assertSameFolder } from './same-folder.js';
@@ -16,6 +18,9 @@ import { outputOf } from './snapshot.service.js';
 
 type Input = ActionInput<'data.restore'>;
 type Output = ActionOutput<'data.restore'>;
+
+/** Milliseconds between two looks at how far it is what reads an archive by itself. */
+const LOOK_MS = 500;
 
 /** Puts data back as it was: all of it, and nothing while anything runs on it. */
 @Injectable()
@@ -63,18 +68,23 @@ export class RestoreService {
     }
     const name = asideName(key);
     const keeps = await this.room.forRestore(context, input, data, manifest, name);
-    await folder.verifyArchive(manifest, context.signal, progress(context, manifest, 'read'));
-    // it may have been started while the archive was read
-    await assertUnused(data, context, input, 'nothing is restored');
-    await context.guard();
-    await this.work.run((tx) => this.backups.markIncomplete(tx, key));
-    const archive = folder.readArchive(
-      manifest,
-      context.signal,
-      progress(context, manifest, 'restore'),
-    );
-    const plain = manifest.archive.format === 'tar';
-    await data.write(context, { ...input, plain }, archive, keeps ? name : undefined);
+    const held = data.writeFrom === undefined ? undefined : await folder.holdArchive(manifest);
+    try {
+      const told = progress(context, manifest, 'read');
+      await folder.verifyArchive(manifest, context.signal, told, held);
+      // it may have been started while the archive was read
+      await assertUnused(data, context, input, 'nothing is restored');
+      await context.guard();
+      await this.work.run((tx) => this.backups.markIncomplete(tx, key));
+      await putBack(context, input, data, {
+        folder,
+        manifest,
+        held,
+        name: keeps ? name : undefined,
+      });
+    } finally {
+      await held?.close();
+    }
     const wrong = differences(manifest.entries, await data.list(context, input));
     if (wrong.length > 0) {
       throw new LiftlockError(
@@ -172,6 +182,48 @@ function progress(
     doneBytes += bytes;
     told({ doneBytes, totalBytes: archive.bytes });
   };
+}
+
+/** From what was verified. */
+async function putBack(
+  context: StepContext,
+  input: Input,
+  data: DataDriver,
+  {
+    folder,
+    manifest,
+    held,
+    name,
+  }: {
+    readonly folder: BackupFolder;
+    readonly manifest: Manifest;
+    readonly held: FileHandle | undefined;
+    /** Under which what is there is kept. */
+    readonly name: string | undefined;
+  },
+): Promise<void> {
+  const source = { ...input, plain: manifest.archive.format === 'tar' };
+  const told = progress(context, manifest, 'restore');
+  if (held === undefined || data.writeFrom === undefined) {
+    const archive = folder.readArchive(manifest, context.signal, told);
+    await data.write(context, source, archive, name);
+    return;
+  }
+  let seen = 0;
+  const look = async (): Promise<void> => {
+    const before = seen;
+    seen = await positionOf(held);
+    told(seen - before);
+  };
+  const looking = repeat(LOOK_MS, look, (error) =>
+    context.log(`how much is put back cannot be told: ${String(error)}`, 'warn'),
+  );
+  try {
+    await data.writeFrom(context, source, held, name);
+  } finally {
+    await looking.end();
+  }
+  await look();
 }
 
 type Look = (

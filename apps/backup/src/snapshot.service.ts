@@ -1,12 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { ActionInput, ActionOutput } from '#contracts';
-import {
-  transferMeter,
-  type DataDriver,
-  type DataEntry,
-  type DataSource,
-  type StepContext,
-} from '#drivers/core';
+import type { DataDriver, DataEntry, DataSource, DataSpace, StepContext } from '#drivers/core';
 import { LiftlockError, type Clock } from '#kernel';
 import { UnitOfWork } from '#persistence';
 import { DataDrivers } from './data-drivers.js';
@@ -22,12 +16,12 @@ import {
   type ManifestBody,
   type StoredManifest,
 } from './domain/manifest.js';
-import type { BackupAttempt, BackupFolder } from './repository/backup-folder.js';
+import type { BackupFolder } from './repository/backup-folder.js';
 import { Repository } from './repository/repository.js';
 import { BackupStore } from './persistence/backup.store.js';
-import { entriesOf, proveArchive } from './proof/archive-proof.js';
 import { QuietService, type QuietSource } from './quiet.service.js';
 import { RoomService, type SnapshotRoom } from './room.service.js';
+import { SnapshotArchive, type Archiver } from './snapshot-archive.js';
 import { CLOCK } from './tokens.js';
 
 /** As a step asks for it; by itself, outside of an upgrade, it is stopped here, too. */
@@ -35,11 +29,9 @@ export type SnapshotInput = ActionInput<'data.snapshot'> & Pick<QuietSource, 'st
 type Output = ActionOutput<'data.snapshot'>;
 
 /** What was read, and what is known of where from. */
-interface Reading {
+interface Reading extends Archiver {
   readonly read: ReadData;
   readonly origin: Awaited<ReturnType<DataDriver['origin']>>;
-  readonly format: string;
-  readonly tools: Readonly<Record<string, string>>;
   readonly startedAt: string;
   readonly endedAt: string;
 }
@@ -78,14 +70,17 @@ export class SnapshotService {
     await context.guard();
     if (before !== undefined) await this.discardOutdated(context, folder, before);
     await this.prepare(context, folder, input.engine);
+    const archiver = await this.archiverOf(context, data, input);
     const attempt = await folder.begin(context.token, input.engine, context.signal);
+    const archive = new SnapshotArchive(context, attempt, archiver.format);
     let room: SnapshotRoom | undefined;
     try {
       const reading = await this.quiet.during(context, input, async (quiet) => {
         if (stop !== undefined) await assertUnused(data, quiet, input, 'no snapshot is taken');
-        return this.read(quiet, sourceOf(input), data, attempt, (made) => (room = made));
+        const read = await this.read(quiet, input, data, archive, (made) => (room = made));
+        return { ...read, ...archiver };
       });
-      const manifest = await this.prove(context, input, attempt, reading);
+      const manifest = await this.prove(context, input, archive, reading);
       const committed = await attempt.commit(manifest, () => context.guard());
       return await this.save(committed, folder.path, 'verified');
     } catch (error) {
@@ -98,66 +93,39 @@ export class SnapshotService {
 
   private async read(
     context: StepContext,
-    input: ReturnType<typeof sourceOf>,
+    input: SnapshotInput,
     data: DataDriver,
-    attempt: BackupAttempt,
+    archive: SnapshotArchive,
     onRoom: (room: SnapshotRoom) => void,
-  ): Promise<Reading> {
-    const { format, tools } = await data.archiver(context, input);
-    const origin = await data.origin(context, input);
+  ): Promise<Omit<Reading, keyof Archiver>> {
+    const source = sourceOf(input);
+    const origin = await data.origin(context, source);
     const startedAt = this.clock.now().toISOString();
-    const told = transferMeter(context, 'snapshot');
-    let written = 0;
-    const read = await readData(
-      ...([data, context, input] as const),
-      async (space) => {
-        const room = await this.room.forSnapshot(context, input, space);
-        onRoom(room);
-        return room;
-      },
-      (its, stream, signal) =>
-        attempt.writeArchive(
-          `data.${format}`,
-          stream,
-          signal,
-          (bytes) => {
-            its.written(bytes);
-            written += bytes;
-            told({ doneBytes: written, totalBytes: Math.max(written, its.passingBytes) });
-          },
-          its.archiveBytes,
-        ),
-    );
-    const endedAt = this.clock.now().toISOString();
-    const engine = await this.toolOf(input);
-    return { read, origin, format, tools: { ...tools, ...engine }, startedAt, endedAt };
+    const makeRoom = async (space: DataSpace): Promise<SnapshotRoom> => {
+      const room = await this.room.forSnapshot(context, source, space);
+      onRoom(room);
+      return room;
+    };
+    const read = await readData(data, context, source, makeRoom, archive);
+    return { read, origin, startedAt, endedAt: this.clock.now().toISOString() };
   }
 
   /** What was written, read back and compared with what is known of it. @throws LiftlockError `data_corrupt` */
   private async prove(
     context: StepContext,
     input: SnapshotInput,
-    attempt: BackupAttempt,
+    archive: SnapshotArchive,
     reading: Reading,
   ): Promise<Manifest> {
-    const { listed, archive } = reading.read;
+    const { listed, archive: stored } = reading.read;
     if ('entries' in listed) {
-      const manifest = this.seal(context, input, reading, { entries: listed.entries });
-      const archived = attempt.pieces(archive, context.signal);
-      const { entries, files, bytes, whole } = await proveArchive(
-        archived,
-        manifest,
-        context.signal,
-      );
+      const proof = listed.proof ?? (await archive.readBack(stored, listed.entries));
+      const { entries, files, bytes, whole } = proof;
       const how = whole ? 'all of it' : `${entries} entries, ${files} files with ${bytes} bytes`;
       context.log(`the archive was read back, and is as it was written; compared: ${how}`);
-      return manifest;
+      return this.seal(context, input, reading, { entries: listed.entries });
     }
-    const archived = await entriesOf(
-      attempt.pieces(archive, context.signal),
-      context.signal,
-      reading.format,
-    );
+    const archived = await archive.entries(stored);
     const { entries, fuzzy } = readWhileRunning(listed.before, archived, listed.after);
     context.log(
       `the archive was read back, and is as it was written: ${entries.length} entries are in it`,
@@ -232,8 +200,15 @@ export class SnapshotService {
     });
   }
 
-  private async toolOf({ engine }: SnapshotInput): Promise<Readonly<Record<string, string>>> {
-    return engine === 'restic' ? { restic: await this.repository.restic.version() } : {};
+  /** Asked for before anything stands still for it. */
+  private async archiverOf(
+    context: StepContext,
+    data: DataDriver,
+    input: SnapshotInput,
+  ): Promise<Archiver> {
+    const { format, tools } = await data.archiver(context, sourceOf(input));
+    if (input.engine !== 'restic') return { format, tools };
+    return { format, tools: { ...tools, restic: await this.repository.restic.version() } };
   }
 
   private async foundBefore(

@@ -3,7 +3,6 @@ import { createZstdDecompress } from 'node:zlib';
 import type { DataEntry } from '#drivers/core';
 import { LiftlockError, untilAborted } from '#kernel';
 import { differences } from '../domain/differences.js';
-import type { Manifest } from '../domain/manifest.js';
 import type { Pieces } from '../repository/store.js';
 import { tarEntries, type ArchivedEntry } from './tar-entries.js';
 
@@ -22,6 +21,13 @@ export const BOUNDS: ProofBounds = {
   bytes: 64 * 1024 * 1024,
   unpacked: 256 * 1024 * 1024,
 };
+
+/** What an archive is to hold. */
+export interface Listed {
+  readonly format: string;
+  /** Waited for when the archive was read: of one that is being made they are known by then. */
+  readonly entries: readonly DataEntry[] | Promise<readonly DataEntry[]>;
+}
 
 export interface Proof {
   /** Entries that were compared, by all that the archive says of them. */
@@ -48,27 +54,27 @@ const UNPACK: Readonly<Record<string, () => Unpack>> = {
 };
 
 /**
- * Reads an archive to its end, and takes out of it what the bounds allow, the first entries first: each must be as in the manifest. Nothing
+ * Reads an archive to its end, and takes out of it what the bounds allow, the first entries first: each must be as it was listed. Nothing
  * of it is written anywhere: in plain text it lies nowhere, no room is needed, and no file system that keeps less can be blamed on it.
  * @param archive ends with an error unless it is what was written, byte for byte
  * @throws LiftlockError `data_corrupt`, naming the first entries that differ
  */
 export async function proveArchive(
   archive: Pieces,
-  manifest: Manifest,
+  { format, entries }: Listed,
   signal: AbortSignal,
   bounds: ProofBounds = BOUNDS,
 ): Promise<Proof> {
-  const unpack = UNPACK[manifest.archive.format];
+  const unpack = UNPACK[format];
   if (unpack === undefined) {
     for await (const _chunk of archive) {
       // what counts is how it ends
     }
     return { entries: 0, files: 0, bytes: 0, whole: false };
   }
-  const sample = new Sample(manifest, bounds);
-  await eachEntry(archive, unpack(), signal, (path, size) => sample.takes(path, size), sample);
-  return sample.end();
+  const sample = new Sample(bounds);
+  await eachEntry(archive, unpack(), signal, (_path, size) => sample.takes(size), sample);
+  return new Comparison(await entries).of(sample);
 }
 
 /**
@@ -190,24 +196,17 @@ async function take(
   }
 }
 
-/** Entries of an archive, compared with the manifest as they come. */
+/** The entries of an archive that the bounds allow, and the hashes of so many of their contents. */
 class Sample implements Taker {
-  private readonly wanted: ReadonlyMap<string, DataEntry>;
-  private readonly wrong: string[] = [];
-  private entries = 0;
-  private files = 0;
-  private bytes = 0;
-  private wasCut = false;
-  private readonly roots = new Set<string>();
+  readonly found: ArchivedEntry[] = [];
+  files = 0;
+  bytes = 0;
+  /** There may be more. */
+  wasCut = false;
 
-  constructor(
-    manifest: Manifest,
-    private readonly bounds: ProofBounds,
-  ) {
-    this.wanted = new Map(manifest.entries.map((entry) => [entry.path, entry]));
-  }
+  constructor(private readonly bounds: ProofBounds) {}
 
-  takes(_path: string, size: number): boolean {
+  takes(size: number): boolean {
     if (this.files >= this.bounds.files || this.bytes + size > this.bounds.bytes) return false;
     this.files += 1;
     this.bytes += size;
@@ -215,13 +214,45 @@ class Sample implements Taker {
   }
 
   isEnough(unpacked: number): boolean {
-    const isFull = this.files >= this.bounds.files || unpacked >= this.bounds.unpacked;
-    this.wasCut ||= isFull && this.entries < this.wanted.size;
-    return this.wasCut || this.wrong.length > 0;
+    this.wasCut = this.files >= this.bounds.files || unpacked >= this.bounds.unpacked;
+    return this.wasCut;
   }
 
   add(found: ArchivedEntry): void {
-    this.entries += 1;
+    this.found.push(found);
+  }
+}
+
+/** What was found in an archive, beside what was listed. */
+class Comparison {
+  private readonly wanted: ReadonlyMap<string, DataEntry>;
+  private readonly wrong: string[] = [];
+  private readonly roots = new Set<string>();
+
+  constructor(listed: readonly DataEntry[]) {
+    this.wanted = new Map(listed.map((entry) => [entry.path, entry]));
+  }
+
+  /** @throws LiftlockError `data_corrupt`, naming the first entries that differ */
+  of({ found, files, bytes, wasCut }: Sample): Proof {
+    const { wanted, wrong } = this;
+    for (const entry of found) this.compare(entry);
+    const missing = wanted.size - found.length;
+    if (wrong.length === 0 && !wasCut && missing > 0)
+      wrong.push(`${missing} of ${wanted.size} entries are not in it`);
+    if (wrong.length > 0) {
+      throw new LiftlockError(
+        'data_corrupt',
+        `the archive, read back, is not what the manifest says: ${wrong.slice(0, 5).join('; ')}`,
+      );
+    }
+    const regular = [...wanted.values()].filter(
+      ({ type, sameFileAs }) => type === 'file' && sameFileAs === undefined,
+    );
+    return { entries: found.length, files, bytes, whole: !wasCut && files >= regular.length };
+  }
+
+  private compare(found: ArchivedEntry): void {
     const wanted = this.wanted.get(found.path);
     if (wanted === undefined) this.wrong.push(`${found.path} should not be there`);
     else if (found.linkTo !== undefined) this.compareName(found.path, found.linkTo);
@@ -242,23 +273,6 @@ class Sample implements Taker {
     const root = this.rootOf(path);
     if (this.roots.has(root)) this.wrong.push(`${path} is a file of its own, and not ${root}`);
     this.roots.add(root);
-  }
-
-  end(): Proof {
-    const { entries, files, bytes, wrong } = this;
-    const missing = this.wanted.size - entries;
-    if (wrong.length === 0 && !this.wasCut && missing > 0)
-      wrong.push(`${missing} of ${this.wanted.size} entries are not in it`);
-    if (wrong.length > 0) {
-      throw new LiftlockError(
-        'data_corrupt',
-        `the archive, read back, is not what the manifest says: ${wrong.slice(0, 5).join('; ')}`,
-      );
-    }
-    const regular = [...this.wanted.values()].filter(
-      ({ type, sameFileAs }) => type === 'file' && sameFileAs === undefined,
-    );
-    return { entries, files, bytes, whole: !this.wasCut && files >= regular.length };
   }
 
   /** What an archive says otherwise, or not at all, is as it is wanted. */

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { FileHandle } from 'node:fs/promises';
 import { PassThrough, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
@@ -17,6 +18,9 @@ import {
 import { decryptFrames, encryptFrames, NotAsEncrypted } from './age-format.js';
 import { foldersOf, isBackup, type BackupKey } from './backup-key.js';
 import { Encryption } from './encryption.js';
+import { piecesIn as piecesHeld } from './local-file.js';
+import type { OpenArchive } from './open-archive.js';
+import { PassedBytes } from './passed-bytes.js';
 import type { ResticArchives } from './restic/restic-archives.js';
 import { ResticAttempt } from './restic/restic-attempt.js';
 import type { ResticEngine } from './restic/restic-engine.js';
@@ -103,16 +107,37 @@ export class BackupFolder {
   }
 
   /**
+   * Holds open the archive's file, as it was written, for whoever reads it by itself: what was verified of it is what is read then.
+   * @returns nothing where it is to be had as a stream only; to be closed by the caller
+   */
+  async holdArchive({
+    sealed,
+    archive,
+  }: Pick<StoredManifest, 'archive' | 'sealed'>): Promise<FileHandle | undefined> {
+    if (sealed !== undefined || archive.restic !== undefined) return undefined;
+    try {
+      return await this.stored.open?.(archive.file);
+    } catch (error) {
+      throw ifGone(error, `${this.path}/${archive.file}`);
+    }
+  }
+
+  /**
    * Reads all of the archive, as it lies there, encrypted or not, or as restic gives it.
    * @param onBytes told how many more were read; waited for
+   * @param held by `holdArchive`: its position stays where it is
    * @throws LiftlockError `data_corrupt`, naming the file, unless it is what the manifest says
    */
   async verifyArchive(
     { archive }: Pick<StoredManifest, 'archive'>,
     signal: AbortSignal,
     onBytes: (bytes: number) => void | Promise<void> = () => undefined,
+    held?: FileHandle,
   ): Promise<void> {
-    const stored = piecesIn(this.source(archive), archive, signal);
+    const stored =
+      held === undefined
+        ? piecesIn(this.source(archive), archive, signal)
+        : piecesHeld(held, `${this.path}/${archive.file}`, signal);
     for await (const { length } of compared(stored, this.path, archive)) await onBytes(length);
   }
 
@@ -233,6 +258,14 @@ export class BackupAttempt {
   }
 
   /**
+   * As `writeArchive`, for whoever writes the archive's file by itself.
+   * @returns nothing where it takes a stream; to be closed by the caller
+   */
+  async openArchive(file: string): Promise<OpenArchive | undefined> {
+    return this.archiveEncryption.recipients === undefined ? this.attempt.open?.(file) : undefined;
+  }
+
+  /**
    * What was written, as `BackupFolder.readArchive` gives it once it was published.
    * @param archive as `writeArchive` gave it
    */
@@ -313,22 +346,19 @@ async function* compared(
   onBytes: (bytes: number) => void = () => undefined,
 ): Pieces {
   const path = `${place}/${archive.file}`;
-  const hash = createHash('sha256');
-  let bytes = 0;
+  const passed = new PassedBytes();
   try {
     for await (const piece of stored) {
-      hash.update(piece);
-      bytes += piece.length;
+      passed.add(piece);
       onBytes(piece.length);
       yield piece;
     }
   } catch (error) {
-    const isGone = error instanceof LiftlockError && error.code === 'data_missing';
-    throw isGone ? corrupt(path, 'is not there') : error;
+    throw ifGone(error, path);
   }
+  const { bytes, sha256 } = passed.end();
   if (bytes !== archive.bytes)
     throw corrupt(path, `has ${bytes} bytes, and had ${archive.bytes} when it was written`);
-  const sha256 = `sha256:${hash.digest('hex')}`;
   if (sha256 !== archive.sha256)
     throw corrupt(path, `has ${sha256}, and had ${archive.sha256} when it was written`);
 }
@@ -359,6 +389,12 @@ async function collect(chunks: AsyncIterable<Buffer>): Promise<Buffer> {
   const all: Buffer[] = [];
   for await (const chunk of chunks) all.push(chunk);
   return Buffer.concat(all);
+}
+
+/** There was one when the manifest was written. */
+function ifGone(error: unknown, path: string): unknown {
+  const isGone = error instanceof LiftlockError && error.code === 'data_missing';
+  return isGone ? corrupt(path, 'is not there') : error;
 }
 
 function corrupt(path: string, problem: string): LiftlockError {

@@ -14,6 +14,21 @@ const KNOWN: Readonly<Record<string, readonly [ErrorCode, (what: string) => stri
   EHOSTDOWN: ['unavailable', (what) => `the store of ${what} does not answer (EHOSTDOWN)`],
 };
 
+/** How programs say so (strerror(3)). */
+const WORDS: ReadonlyArray<readonly [string, string]> = [
+  ['No space left on device', 'ENOSPC'],
+  ['Disk quota exceeded', 'EDQUOT'],
+  ['Read-only file system', 'EROFS'],
+  ['Permission denied', 'EACCES'],
+  ['Operation not permitted', 'EPERM'],
+  ['Input/output error', 'EIO'],
+  ['Stale file handle', 'ESTALE'],
+  ['Transport endpoint is not connected', 'ENOTCONN'],
+  ['Host is down', 'EHOSTDOWN'],
+];
+/** What an archive passes last before its file, which it has as its standard output; what it reads from is a pipe. */
+const LAST = /^(?:\S*\/)?(?:zstd|cat): .*: ([^:]+)$/;
+
 /** What the operating system says of the repository, in our words. */
 export function fileError(thrown: unknown, what: string): LiftlockError {
   if (thrown instanceof LiftlockError) return thrown;
@@ -22,4 +37,14 @@ export function fileError(thrown: unknown, what: string): LiftlockError {
   if (known === undefined) return LiftlockError.from(thrown);
   const [ours, message] = known;
   return new LiftlockError(ours, message(what), { cause: thrown });
+}
+
+/** As `fileError`; also of what a script says of the file that it writes to by itself. */
+export function asFileError(thrown: unknown, what: string): LiftlockError {
+  if (!(thrown instanceof LiftlockError) || !Array.isArray(thrown.details?.['stderr']))
+    return fileError(thrown, what);
+  const said = thrown.details['stderr'].map((line) => LAST.exec(String(line).trim())?.[1]);
+  const [, code] = WORDS.find(([words]) => said.includes(words)) ?? [];
+  if (code === undefined) return thrown;
+  return fileError(Object.assign(new Error(thrown.message, { cause: thrown }), { code }), what);
 }

@@ -1,4 +1,3 @@
-import { createReadStream } from 'node:fs';
 import {
   mkdir,
   open,
@@ -10,11 +9,11 @@ import {
   type FileHandle,
 } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { PassThrough, type Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import type { Readable } from 'node:stream';
 import { LiftlockError } from '#kernel';
-import { writeArchive } from './archive-writer.js';
 import { fileError } from './file-errors.js';
+import { codeOf, isMissing, openToRead, piecesOf, readFrom } from './local-file.js';
+import { OpenArchive } from './open-archive.js';
 import {
   MANIFEST,
   type Pieces,
@@ -24,9 +23,6 @@ import {
   type WriteOptions,
 } from './store.js';
 import { syncFolder, takeOut } from './take-out.js';
-
-/** Bytes that are read together. */
-const BLOCK = 1024 * 1024;
 
 /**
  * One backup's folder: `<root>/<environment>/<application>/<upgrade>/<backup>/` with the archive and `manifest.json`. An attempt writes into
@@ -52,6 +48,10 @@ export class LocalFolder implements StoredFolder {
 
   pieces(name: string, signal: AbortSignal): Pieces {
     return piecesOf(join(this.location, name), signal);
+  }
+
+  open(name: string): Promise<FileHandle> {
+    return openToRead(join(this.location, name));
   }
 
   async sizes(): Promise<ReadonlyMap<string, number> | undefined> {
@@ -109,11 +109,16 @@ class LocalAttempt implements StoreAttempt {
     signal: AbortSignal,
     { onBytes }: WriteOptions = {},
   ): Promise<StoredArchive> {
+    const made = await this.open(file);
     try {
-      return { file, ...(await writeArchive(join(this.folder, file), archive, signal, onBytes)) };
-    } catch (error) {
-      throw fileError(error, join(this.folder, file));
+      return { file, ...(await made.write(archive, signal, onBytes)) };
+    } finally {
+      await made.close();
     }
+  }
+
+  open(file: string): Promise<OpenArchive> {
+    return OpenArchive.make(join(this.folder, file));
   }
 
   read(file: string, signal: AbortSignal): Readable {
@@ -152,48 +157,6 @@ class LocalAttempt implements StoreAttempt {
   async discard(): Promise<void> {
     await rm(this.folder, { recursive: true, force: true });
   }
-}
-
-function readFrom(path: string, signal: AbortSignal): Readable {
-  const out = new PassThrough({ highWaterMark: BLOCK });
-  const file = createReadStream(path, { highWaterMark: BLOCK });
-  file.once('error', (error) => out.destroy(readError(error, path)));
-  // the reader sees how it ends
-  pipeline(file, out, { signal }).catch(() => undefined);
-  return out;
-}
-
-async function* piecesOf(path: string, signal: AbortSignal): Pieces {
-  const memory = Buffer.allocUnsafeSlow(BLOCK);
-  let file: FileHandle | undefined;
-  try {
-    file = await open(path);
-    for (;;) {
-      signal.throwIfAborted();
-      const { bytesRead } = await file.read(memory, 0, BLOCK);
-      if (bytesRead === 0) return;
-      yield memory.subarray(0, bytesRead);
-    }
-  } catch (error) {
-    signal.throwIfAborted();
-    throw readError(error, path);
-  } finally {
-    await file?.close();
-  }
-}
-
-function readError(error: unknown, path: string): LiftlockError {
-  return isMissing(error)
-    ? new LiftlockError('data_missing', `${path} is not there`, { cause: error })
-    : fileError(error, path);
-}
-
-function isMissing(error: unknown): boolean {
-  return codeOf(error) === 'ENOENT';
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined;
 }
 
 /** With what leads to it, so that it is there after the power was lost. One by one: of a read-only disk Node's `recursive` says that nothing is there. */

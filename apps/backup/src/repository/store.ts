@@ -1,7 +1,9 @@
+import type { FileHandle } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import type { ApplicationKey, BackupKey } from './backup-key.js';
 import type { RESTIC_FROM_BACKUP, ResticPlace } from './restic/restic-place.js';
-import type { WrittenArchive } from './archive-writer.js';
+import type { OpenArchive } from './open-archive.js';
+import type { WrittenArchive } from './passed-bytes.js';
 
 /** Name of what says what a backup is. Where it lies, all that it speaks of lies, too: it is what makes a backup count. */
 export const MANIFEST = 'manifest.json';
@@ -46,6 +48,11 @@ export interface StoredFolder {
   read(file: string, signal: AbortSignal): Readable;
   /** As `read`. Left out: there is nothing to be had by it. */
   pieces?(file: string, signal: AbortSignal): Pieces;
+  /**
+   * Held open, at its beginning, for whoever reads it by itself. Left out: it is no file of this machine.
+   * @throws LiftlockError `data_missing` when it is not there
+   */
+  open?(file: string): Promise<FileHandle>;
   /** Bytes of each file; nothing when there is no such backup. */
   sizes(): Promise<ReadonlyMap<string, number> | undefined>;
   /**
@@ -90,6 +97,8 @@ export interface StoreAttempt {
     signal: AbortSignal,
     options?: WriteOptions,
   ): Promise<StoredArchive>;
+  /** As `write`, for whoever writes it by itself; to be closed by the caller. Left out: it is no file of this machine. */
+  open?(file: string): Promise<OpenArchive>;
   /** What was written, as it lies in the store; as `StoredFolder.read`. */
   read(file: string, signal: AbortSignal): Readable;
   /** As `StoredFolder.pieces`. */

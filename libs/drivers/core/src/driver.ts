@@ -1,3 +1,4 @@
+import type { FileHandle } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import type { ActionInput, ActionOutput, DriverName, Observation, StepTarget } from '#contracts';
 import type { StepContext } from './step-context.js';
@@ -294,6 +295,17 @@ export interface DataDriver {
     readonly room: T;
   }>;
   /**
+   * As `readMeasured`, where what archives can write to a file of the service's machine by itself: of the archive nothing passes through the
+   * service. Its file grows behind the descriptor's position, which tells how much of it is there.
+   * @param file open for writing, at the position where the archive is to begin; open until `ended` settles
+   */
+  readMeasuredInto?<T>(
+    context: StepContext,
+    source: DataSource,
+    file: FileHandle,
+    makeRoom: (space: DataSpace) => Promise<T>,
+  ): Promise<AtWork & { readonly entries: Promise<DataEntry[]>; readonly room: T }>;
+  /**
    * Makes the paths exactly what the archive holds: what came later is removed, or, with a name for it, kept aside where it lies until
    * `settle`. A second attempt under the same name keeps what the first one found. Neither `list` nor `space` counts what is kept aside; as
    * long as it is there nothing can be read: the data is half restored, whatever else is known.
@@ -305,6 +317,16 @@ export interface DataDriver {
     archive: Readable,
     keepAside?: string,
   ): Promise<void>;
+  /**
+   * As `write`, where what takes the archive apart can read it from a file of the service's machine by itself.
+   * @param archive open for reading, at the position where the archive begins; its position tells how much was read
+   */
+  writeFrom?(
+    context: StepContext,
+    source: DataSource,
+    archive: FileHandle,
+    keepAside?: string,
+  ): Promise<void>;
   /** The outcome is known good: removes what was kept aside under these names, and leaves no trace of it. */
   settle(context: StepContext, source: DataSource, keptAside: readonly string[]): Promise<void>;
   /** Name and version of what archives, for the manifest. */
@@ -312,6 +334,14 @@ export interface DataDriver {
     context: StepContext,
     source: Pick<DataSource, 'plain'>,
   ): Promise<{ format: string; tools: Readonly<Record<string, string>> }>;
+}
+
+/** What works by itself. */
+export interface AtWork {
+  /** When nothing of it is at work any more; rejects unless it ended well. */
+  readonly ended: Promise<void>;
+  /** Breaks it off: `ended` tells when that is done. */
+  readonly end: () => void;
 }
 
 /** What has the data, as it is now. */

@@ -5,6 +5,7 @@ export { untilPassed, type LookResult } from './check-loop.js';
 export { failure, seen, type Look, type Seen } from './check-look.js';
 export { httpLook, tcpLook } from './check-network.js';
 export type {
+  AtWork,
   CheckDriver,
   DataDisk,
   DataDriver,

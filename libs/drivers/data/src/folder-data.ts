@@ -1,11 +1,21 @@
-import type { DataDriver, DataOrigin, DataSource, FolderUse, StepContext } from '#drivers/core';
+import type { FileHandle } from 'node:fs/promises';
+import type {
+  AtWork,
+  DataDriver,
+  DataEntry,
+  DataOrigin,
+  DataSource,
+  DataSpace,
+  FolderUse,
+  StepContext,
+} from '#drivers/core';
 import { digestOf, LiftlockError } from '#kernel';
 import { archiverOf, localTools, type DataTools } from './data-tools.js';
 import { fileUsers } from './file-users.js';
 import { fileSystemsOf, folderPlaces, refuseLinks, type FolderPlaces } from './folder-places.js';
 import { LocalScripts } from './local-scripts.js';
 import { endLeftovers } from './script-marks.js';
-import type { ScriptedData } from './scripted-data.js';
+import { readDataMeasuredInto, writeDataFrom, type LocalData } from './scripted-data.js';
 import { ScriptedDataDriver } from './scripted-data-driver.js';
 
 /** The data of a folder that the service's machine has mounted: a share, a disk, a bind mount. */
@@ -57,7 +67,26 @@ export class FolderData extends ScriptedDataDriver {
     return archiverOf(await this.tools(), source);
   }
 
-  protected async data(context: StepContext, source: DataSource): Promise<ScriptedData> {
+  async readMeasuredInto<T>(
+    context: StepContext,
+    source: DataSource,
+    file: FileHandle,
+    makeRoom: (space: DataSpace) => Promise<T>,
+  ): Promise<AtWork & { entries: Promise<DataEntry[]>; room: T }> {
+    await this.lookBeforeReading(context, source);
+    return readDataMeasuredInto(context, await this.data(context, source), file, makeRoom);
+  }
+
+  async writeFrom(
+    context: StepContext,
+    source: DataSource,
+    archive: FileHandle,
+    keepAside?: string,
+  ): Promise<void> {
+    await writeDataFrom(await this.data(context, source), archive, keepAside);
+  }
+
+  protected async data(context: StepContext, source: DataSource): Promise<LocalData> {
     const [tools, places] = await Promise.all([this.tools(), this.places(source)]);
     const runner = new LocalScripts(context, tools, keyOf(places));
     return { of: source.container, tools, places, runner, plain: source.plain };

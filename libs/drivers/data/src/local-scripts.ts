@@ -1,14 +1,15 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { addAbortListener } from 'node:events';
-import { Transform, pipeline, type Readable, type Writable } from 'node:stream';
+import type { FileHandle } from 'node:fs/promises';
+import { Transform, pipeline, type Readable, type Stream, type Writable } from 'node:stream';
 import { pipeline as pipelineDone } from 'node:stream/promises';
 import { callbackify } from 'node:util';
-import type { StepContext } from '#drivers/core';
+import type { AtWork, StepContext } from '#drivers/core';
 import { LiftlockError } from '#kernel';
 import { LOSS } from './data-errors.js';
 import type { DataTools } from './data-tools.js';
 import { Tail, type ErrorText } from './error-text.js';
-import type { ScriptRun, ScriptRunner } from './scripted-data.js';
+import type { LocalRunner, ScriptRun } from './scripted-data.js';
 import { asVariable, endLeftovers, kill, markOf } from './script-marks.js';
 
 /** As a shell tells the number of the signal that ended a process. */
@@ -22,7 +23,7 @@ const KILLED = 137;
  * Runs scripts by this machine's own shell. All of one end with the process that began it, however that ends, and at the latest when the next
  * attempt at the same begins.
  */
-export class LocalScripts implements ScriptRunner {
+export class LocalScripts implements LocalRunner {
   /** @param of names what the scripts work on: two of one upgrade are never wanted at the same time */
   constructor(
     private readonly context: StepContext,
@@ -37,8 +38,7 @@ export class LocalScripts implements ScriptRunner {
   ): Promise<Readable> {
     const { context } = this;
     const script = await this.start(run, errors);
-    if (input === undefined) script.stdin.end();
-    else void input.then((text) => script.stdin.end(text));
+    script.tell(input);
     const ended = callbackify(() => script.ended());
     const output = new Transform({
       transform: (chunk, _encoding, done) => done(null, chunk),
@@ -79,8 +79,7 @@ export class LocalScripts implements ScriptRunner {
       const isInputs =
         inputError !== undefined && !over.signal.aborted && !isBrokenPipe(inputError);
       if (isInputs) throw LiftlockError.from(inputError);
-      await script.ended();
-      if (context.signal.aborted) throw abortedBy(context.signal, run.what);
+      await this.untilEnded(script, run);
       if (inputError !== undefined && !input.readableEnded)
         throw new LiftlockError('data_corrupt', `${run.what} ended before all of it was read`, {
           cause: inputError,
@@ -92,7 +91,46 @@ export class LocalScripts implements ScriptRunner {
     }
   }
 
-  private async start(run: ScriptRun, errors: ErrorText): Promise<Script> {
+  async intoFile(
+    file: FileHandle,
+    run: ScriptRun,
+    errors: ErrorText = new Tail(),
+    input?: Promise<string>,
+  ): Promise<AtWork> {
+    const script = await this.start(run, errors, { output: file });
+    script.tell(input);
+    const ended = this.untilEnded(script, run);
+    // whoever waits for it sees it
+    ended.catch(() => undefined);
+    return { ended, end: () => script.end() };
+  }
+
+  async fromFile(file: FileHandle, run: ScriptRun): Promise<void> {
+    const script = await this.start(run, new Tail(), { input: file });
+    script.stdout.resume();
+    await this.untilEnded(script, run);
+  }
+
+  /** Ends it when the attempt is ended. */
+  private async untilEnded(script: Script, run: ScriptRun): Promise<void> {
+    const { signal } = this.context;
+    const abort = addAbortListener(signal, () => script.end());
+    try {
+      await script.ended();
+    } catch (error) {
+      throw signal.aborted ? abortedBy(signal, run.what) : error;
+    } finally {
+      abort[Symbol.dispose]();
+    }
+    if (signal.aborted) throw abortedBy(signal, run.what);
+  }
+
+  /** @param files in place of a pipe to its standard input and from its standard output */
+  private async start(
+    run: ScriptRun,
+    errors: ErrorText,
+    { input, output }: { readonly input?: FileHandle; readonly output?: FileHandle } = {},
+  ): Promise<Script> {
     const { context, tools, of } = this;
     await endLeftovers(context, of);
     await context.guard();
@@ -103,7 +141,7 @@ export class LocalScripts implements ScriptRunner {
       // a group of its own: it is ended with all that it started
       detached: true,
       env: { LC_ALL: 'C', PATH: '/nowhere', ...asVariable(markOf(context, of)) },
-      stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
+      stdio: [input?.fd ?? 'pipe', output?.fd ?? 'pipe', 'pipe', 'pipe'],
     });
     return new Script(child, run, errors);
   }
@@ -128,8 +166,6 @@ function withWatch(script: string): string {
 
 /** One that runs. */
 class Script {
-  readonly stdin: Writable;
-  readonly stdout: Readable;
   /** When it has ended, and all that it said has come; never an error. */
   readonly exited: Promise<void>;
   private readonly outcome: Promise<{ readonly code: number } | { readonly error: Error }>;
@@ -140,11 +176,8 @@ class Script {
     private readonly run: ScriptRun,
     private readonly errors: ErrorText,
   ) {
-    const { stdin, stdout, stderr } = child;
-    if (stdin === null || stdout === null || stderr === null)
-      throw new Error('a script was started without its pipes');
-    this.stdin = stdin;
-    this.stdout = stdout;
+    const { stdin, stdout } = child;
+    const stderr = piped(child.stderr);
     // whoever writes to one that has ended learns it from its end
     for (const stream of [stdin, stdout, stderr, this.watch]) stream?.on('error', () => undefined);
     stderr.on('data', this.errors.add);
@@ -163,6 +196,20 @@ class Script {
       return outcome;
     });
     this.exited = this.outcome.then(() => undefined);
+  }
+
+  get stdin(): Writable {
+    return piped(this.child.stdin);
+  }
+
+  get stdout(): Readable {
+    return piped(this.child.stdout);
+  }
+
+  /** On its standard input, once that is known; default nothing. */
+  tell(text?: Promise<string>): void {
+    if (text === undefined) this.stdin.end();
+    else void text.then((told) => this.stdin.end(told));
   }
 
   /** @throws LiftlockError unless it ended with exit code 0, and nothing was lost. */
@@ -186,6 +233,11 @@ class Script {
   private get watch(): Writable | undefined {
     return this.child.stdio[3] as Writable | undefined;
   }
+}
+
+function piped<S extends Stream>(stream: S | null): S {
+  if (stream === null) throw new Error('a script was started without its pipes');
+  return stream;
 }
 
 function abortedBy(signal: AbortSignal, what: string): LiftlockError {

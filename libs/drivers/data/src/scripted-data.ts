@@ -1,6 +1,7 @@
+import type { FileHandle } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import type { DataEntry, DataSpace, StepContext } from '#drivers/core';
+import type { AtWork, DataEntry, DataSpace, StepContext } from '#drivers/core';
 import type { LiftlockError } from '#kernel';
 import { settleScript } from './data-aside.js';
 import { entriesIn, parseEntries } from './data-entries.js';
@@ -45,6 +46,19 @@ export interface ScriptRunner {
   withInput(run: ScriptRun, input: Readable): Promise<void>;
 }
 
+/** One whose scripts are given files of the service's own machine. */
+export interface LocalRunner extends ScriptRunner {
+  /** As `forOutput`, the output being a file, from the descriptor's position on. */
+  intoFile(
+    file: FileHandle,
+    run: ScriptRun,
+    errors?: ErrorText,
+    input?: Promise<string>,
+  ): Promise<AtWork>;
+  /** As `withInput`, the input being a file, from the descriptor's position on. */
+  fromFile(file: FileHandle, run: ScriptRun): Promise<void>;
+}
+
 /** Some data, and what reads and writes it there. */
 export interface ScriptedData {
   /** Whose data it is, for messages. */
@@ -54,6 +68,10 @@ export interface ScriptedData {
   readonly runner: ScriptRunner;
   /** As `DataSource.plain`. */
   readonly plain: boolean | undefined;
+}
+
+export interface LocalData extends ScriptedData {
+  readonly runner: LocalRunner;
 }
 
 /** As `DataDriver.list`. Sockets are left out: no archive holds them, and none means anything once its process has ended. */
@@ -98,21 +116,59 @@ export async function readDataMeasured<T>(
   data: ScriptedData,
   makeRoom: (space: DataSpace) => Promise<T>,
 ): Promise<{ archive: Readable; entries: Promise<DataEntry[]>; room: T }> {
-  const { tools, places, runner, plain } = data;
+  const { running, ...rest } = await measured(
+    context,
+    data,
+    makeRoom,
+    async (run, errors, begin) => {
+      const archive = await data.runner.forOutput(run, errors, begin);
+      const ended = Promise.withResolvers<void>();
+      archive.once('close', () => {
+        if (archive.readableEnded) ended.resolve();
+        else ended.reject(archive.errored ?? new Error(`${run.what} was broken off`));
+      });
+      return { archive, ended: ended.promise, end: () => void archive.destroy() };
+    },
+  );
+  return { archive: running.archive, ...rest };
+}
+
+/** As `DataDriver.readMeasuredInto`. */
+export async function readDataMeasuredInto<T>(
+  context: StepContext,
+  data: LocalData,
+  file: FileHandle,
+  makeRoom: (space: DataSpace) => Promise<T>,
+): Promise<AtWork & { entries: Promise<DataEntry[]>; room: T }> {
+  const { running, ...rest } = await measured(context, data, makeRoom, (run, errors, begin) =>
+    data.runner.intoFile(file, run, errors, begin),
+  );
+  return { ...running, ...rest };
+}
+
+/** @param start given what it writes to its standard error, and what it waits for on its standard input */
+async function measured<T, R extends AtWork>(
+  context: StepContext,
+  data: ScriptedData,
+  makeRoom: (space: DataSpace) => Promise<T>,
+  start: (run: ScriptRun, errors: ErrorText, begin: Promise<string>) => Promise<R>,
+): Promise<{ running: R; entries: Promise<DataEntry[]>; room: T }> {
+  const { tools, places, plain } = data;
   const run = reading(data, 'reading', readMeasuredScript(tools, places, plain));
   const errors = new ListThenWords();
   const begin = Promise.withResolvers<string>();
-  const archive = await runner.forOutput(run, errors, begin.promise);
-  archive.once('close', () => {
-    if (archive.readableEnded) errors.list.end();
-    else errors.list.destroy(archive.errored ?? new Error(`${run.what} was broken off`));
-  });
+  const running = await start(run, errors, begin.promise);
+  running.ended.then(
+    () => errors.list.end(),
+    (error: Error) => errors.list.destroy(error),
+  );
   const fields = zeroEnded(errors.list);
   let room: T;
   try {
     room = await makeRoom(await spaceIn(fields, places));
   } catch (error) {
-    archive.destroy();
+    running.end();
+    await running.ended.catch(() => undefined);
     throw error;
   }
   begin.resolve('begin\n');
@@ -121,9 +177,9 @@ export async function readDataMeasured<T>(
     return comparable(context, await entriesIn(fields, places));
   };
   const entries = listed();
-  // whoever reads the archive sees how it ends
+  // whoever has the archive sees how it ends
   entries.catch(() => undefined);
-  return { archive, entries, room };
+  return { running, entries, room };
 }
 
 /** As `DataDriver.write`. */
@@ -132,9 +188,16 @@ export async function writeData(
   archive: Readable,
   keepAside?: string,
 ): Promise<void> {
-  const { tools, places, runner, plain } = data;
-  const script = writeScript(tools, places, keepAside, plain);
-  await runner.withInput(writing(data, 'writing', script), archive);
+  await data.runner.withInput(writingAll(data, keepAside), archive);
+}
+
+/** As `DataDriver.writeFrom`. */
+export async function writeDataFrom(
+  data: LocalData,
+  archive: FileHandle,
+  keepAside?: string,
+): Promise<void> {
+  await data.runner.fromFile(archive, writingAll(data, keepAside));
 }
 
 /** As `DataDriver.settle`. */
@@ -148,6 +211,11 @@ export async function settleData(data: ScriptedData, keptAside: readonly string[
 function reading({ of }: ScriptedData, doing: string, script: string): ScriptRun {
   const what = `${doing} the data of ${of}`;
   return { script, what, writes: false, failed: dataError(what, 'read') };
+}
+
+function writingAll(data: ScriptedData, keepAside: string | undefined): ScriptRun {
+  const { tools, places, plain } = data;
+  return writing(data, 'writing', writeScript(tools, places, keepAside, plain));
 }
 
 function writing({ of }: ScriptedData, doing: string, script: string): ScriptRun {

@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { LiftlockError } from '#kernel';
+import { PassedBytes } from '../passed-bytes.js';
 import type { StoredArchive } from '../store.js';
 import { isLocked, isWrongPassword } from './restic-errors.js';
 import { RESTIC_FROM_BACKUP, type ResticPlace } from './restic-place.js';
@@ -96,12 +97,10 @@ export class ResticArchives {
     const process = await this.start(['backup', '--json', ...named, ...tags], signal);
     const ending = lastSummary(process.output);
     ending.catch(() => undefined);
-    const hash = createHash('sha256');
-    let bytes = 0;
+    const passed = new PassedBytes();
     try {
       for await (const chunk of archive as AsyncIterable<Buffer>) {
-        hash.update(chunk);
-        bytes += chunk.length;
+        passed.add(chunk);
         if (!(await process.take(chunk))) break;
         onBytes(chunk.length);
       }
@@ -116,13 +115,13 @@ export class ResticArchives {
     }
     const { snapshot_id, data_added, total_bytes_processed } = await ending;
     const snapshot = (await this.place.names('snapshots')).find((id) => id.startsWith(snapshot_id));
-    if (snapshot === undefined || total_bytes_processed !== bytes)
+    if (snapshot === undefined || total_bytes_processed !== passed.bytes)
       throw new LiftlockError(
         'unavailable',
-        `restic has ${total_bytes_processed} of ${bytes} bytes as ${snapshot_id} in ${this.place.repository}: it is tried again`,
+        `restic has ${total_bytes_processed} of ${passed.bytes} bytes as ${snapshot_id} in ${this.place.repository}: it is tried again`,
       );
     const restic = { repository: RESTIC_FROM_BACKUP, snapshot, addedBytes: data_added };
-    return { file, bytes, sha256: `sha256:${hash.digest('hex')}`, restic };
+    return { file, ...passed.end(), restic };
   }
 
   /** The stream ends with an error unless all of it came; the hash is the caller's to compare. */

@@ -1,7 +1,8 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { PassThrough, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { LiftlockError } from '#kernel';
+import { PassedBytes } from '../passed-bytes.js';
 import {
   MANIFEST,
   type StoreAttempt,
@@ -76,13 +77,11 @@ class S3Attempt implements StoreAttempt {
   ): Promise<StoredArchive> {
     const own = `.${this.token}.${randomBytes(4).toString('hex')}`;
     const file = asked.replace(/^data(?=\.)/, `data${own}`);
-    const hash = createHash('sha256');
-    let bytes = 0;
+    const passed = new PassedBytes();
     const body = new PassThrough({
       highWaterMark: 1024 * 1024,
       transform(chunk: Buffer, _encoding, done) {
-        hash.update(chunk);
-        bytes += chunk.length;
+        passed.add(chunk);
         onBytes(chunk.length);
         done(undefined, chunk);
       },
@@ -91,12 +90,12 @@ class S3Attempt implements StoreAttempt {
     pipeline(archive, body, { signal }).catch(() => undefined);
     this.written.set(this.prefix + file, 0);
     try {
-      await this.bucket.upload(this.prefix + file, body, () => bytes, expectedBytes);
+      await this.bucket.upload(this.prefix + file, body, () => passed.bytes, expectedBytes);
     } finally {
       signal.throwIfAborted();
     }
-    this.written.set(this.prefix + file, bytes);
-    return { file, bytes, sha256: `sha256:${hash.digest('hex')}` };
+    this.written.set(this.prefix + file, passed.bytes);
+    return { file, ...passed.end() };
   }
 
   read(file: string, signal: AbortSignal): Readable {
