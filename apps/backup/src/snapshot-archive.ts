@@ -66,13 +66,13 @@ export class SnapshotArchive {
     return entriesOf(this.attempt.pieces(archive, context.signal), context.signal, format);
   }
 
-  private countedBy({ written, passingBytes }: SnapshotRoom): (bytes: number) => void {
+  private countedBy(room: SnapshotRoom): (bytes: number) => void {
     const told = transferMeter(this.context, 'snapshot');
     let doneBytes = 0;
     return (bytes) => {
-      written(bytes);
+      room.written(bytes);
       doneBytes += bytes;
-      told({ doneBytes, totalBytes: Math.max(doneBytes, passingBytes) });
+      told({ doneBytes, totalBytes: Math.max(doneBytes, room.passingBytes) });
     };
   }
 }

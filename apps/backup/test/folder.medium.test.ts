@@ -3,8 +3,6 @@ import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { StepContext } from '#drivers/core';
-import { systemIds } from '#kernel';
 import {
   damage,
   newFolder,
@@ -14,8 +12,8 @@ import {
 } from '../../../test/support/data-tree.js';
 import { contextOf } from '../../../test/support/step-context.js';
 import { FolderRestoreService } from '../src/folder-restore.service.js';
-import type { RestoreService } from '../src/restore.service.js';
 import { BackupStage, expectRefused } from './support/backup-stage.js';
+import { shareScene } from './support/share-scene.js';
 
 let stage: BackupStage;
 const folders: string[] = [];
@@ -34,38 +32,11 @@ function mount(at: string, program: string, words: readonly string[]): void {
   mounted.push(at);
 }
 
-let scenes = 0;
-
-/** Data below a folder that the service's machine has mounted. */
-function setScene(name = 'share') {
+/** In a folder of its own. */
+function setScene(name?: string): ReturnType<typeof shareScene> {
   const top = newFolder();
   folders.push(top);
-  const folder = join(top, name);
-  mkdirSync(folder);
-  scenes += 1;
-  const container = `kbs-${scenes}`;
-  const upgrade = systemIds.next('upg');
-  const input: Parameters<RestoreService['restore']>[1] = {
-    ...{ container, containerId: container, keptName: container, backup: 'one' },
-    ...{ folder, paths: ['/db', '/kbs'] },
-  };
-  let token = 0;
-  const attempt = (changes: Partial<StepContext> = {}): ReturnType<typeof contextOf> => {
-    token += 1;
-    const target = { name: 'files', driver: 'folder', site: 'main', endpoint: folder } as const;
-    return contextOf('', { upgrade, token, target, ...changes });
-  };
-  return {
-    ...{ top, folder, input, attempt },
-    plant: async (): Promise<void> => {
-      for (const path of ['db', 'kbs', 'other']) mkdirSync(join(folder, path));
-      await plantTree(join(folder, 'kbs'));
-      for (const path of ['db', 'other']) writeFileSync(join(folder, path, 'file'), path);
-    },
-    snapshot: (consistency: 'stopped' | 'running' = 'stopped') =>
-      stage.snapshots.take(attempt(), { ...input, consistency }),
-    restore: (changes?: object) => stage.restores.restore(attempt(), { ...input, ...changes }),
-  };
+  return shareScene(stage, top, name);
 }
 
 describe('data on a folder of the service', () => {

@@ -1,4 +1,5 @@
 import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import type { StepContext } from '#drivers/core';
 import { FolderData } from '#drivers/data';
@@ -18,15 +19,31 @@ const context: StepContext = {
 const source = { container: 'share', containerId: 'none', keptName: 'none', folder, paths: ['/'] };
 async function* begin(): AsyncGenerator<Buffer> {
   yield* createReadStream(archive, { end: Number(bytes) - 1 }) as AsyncIterable<Buffer>;
-  process.send?.('begun');
+  begun();
   await new Promise(() => setInterval(() => undefined, 1000));
 }
 const data = new FolderData([top]);
-if (doing === 'write') {
+const begun = (): unknown => process.send?.('begun');
+// a pipe: nothing ends before it is read, or has all
+const file = (): ReturnType<typeof open> => open(`${archive}.pipe`, 'r+');
+if (doing === 'into') {
+  const pipe = await file();
+  const { ended } = await data.readMeasuredInto(context, source, pipe, async () => undefined);
+  await pipe.read(Buffer.alloc(1));
+  begun();
+  await ended;
+} else if (doing === 'from') {
+  const pipe = await file();
+  const writing = data.writeFrom(context, source, pipe, 'one');
+  for await (const piece of createReadStream(archive, { end: Number(bytes) - 1 }))
+    await pipe.write(piece as Buffer);
+  begun();
+  await writing;
+} else if (doing === 'write') {
   await data.write(context, source, Readable.from(begin()), 'one');
 } else {
   // read a little of it, and no more
   const stream = await data.read(context, source);
-  stream.once('readable', () => process.send?.('begun'));
+  stream.once('readable', begun);
   await new Promise(() => setInterval(() => undefined, 1000));
 }

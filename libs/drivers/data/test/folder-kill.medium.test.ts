@@ -1,7 +1,8 @@
-import { fork, type ChildProcess } from 'node:child_process';
+import { execFileSync, fork, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
@@ -28,6 +29,7 @@ beforeEach(async () => {
   writeFileSync(join(share, 'noise'), randomBytes(8 * 1024 * 1024));
   digest = treeDigest(share);
   writeFileSync(archive, await scene.read(scene.source(share)));
+  execFileSync('mkfifo', [`${archive}.pipe`]);
 });
 afterEach(() => {
   for (const child of children.splice(0)) child.kill('SIGKILL');
@@ -37,7 +39,7 @@ afterEach(() => {
 const MIDDLE = 4 * 1024 * 1024;
 
 /** A process that has begun to work on the data. */
-async function begun(doing: 'read' | 'write'): Promise<ChildProcess> {
+async function begun(doing: 'read' | 'write' | 'into' | 'from'): Promise<ChildProcess> {
   const child = fork(
     fileURLToPath(import.meta.resolve('./folder-child.ts')),
     [doing, scene.top, scene.upgrade, share, archive, String(MIDDLE)],
@@ -58,15 +60,16 @@ const untilNone = (): Promise<boolean> =>
     ...{ what: 'no process of the script', deadlineMs: 60_000 },
   });
 
-test.each(['read', 'write'] as const)(
+test.each(['read', 'write', 'into', 'from'] as const)(
   'all of a script ends with the service that was killed in the middle of its %s',
   async (doing) => {
-    if (doing === 'write') damage(share);
+    const writes = doing === 'write' || doing === 'from';
+    if (writes) damage(share);
     const child = await begun(doing);
     expect((await ours()).length).toBeGreaterThan(1);
     child.kill('SIGKILL');
     await untilNone();
-    if (doing === 'read') return;
+    if (!writes) return;
     expect(existsSync(join(share, '.liftlock-aside-one/complete'))).toBe(true);
     await scene.write(scene.source(share), readFileSync(archive), 'one');
     await scene.data.settle(scene.attempt(), scene.source(share), ['one']);
@@ -112,6 +115,44 @@ test('an attempt that is ended ends with its reason, and nothing of it goes on',
   );
   await expect(writing).rejects.toBe(reason);
   expect(await ours()).toEqual([]);
+});
+
+test('a script that has a file ends with its attempt, and is an error when it is ended or killed', async () => {
+  const source = scene.source(share);
+  // neither end of it is ever reached
+  const pipe = await open(`${archive}.pipe`, 'r+');
+  const begin = (changes?: Parameters<typeof scene.attempt>[0]) =>
+    scene.data.readMeasuredInto(scene.attempt(changes), source, pipe, async () => undefined);
+  const reason = new LiftlockError('fenced', 'a later attempt has taken over');
+  const abort = new AbortController();
+  const first = await begin({ signal: abort.signal });
+  abort.abort(reason);
+  await expect(first.ended).rejects.toBe(reason);
+  await expect(first.entries).rejects.toBe(reason);
+  expect(await ours()).toEqual([]);
+  const second = await begin();
+  process.kill(Math.min(...(await ours())), 'SIGKILL');
+  await expect(second.ended).rejects.toMatchObject({ code: 'target_unreachable', retryable: true });
+  expect(await ours()).toEqual([]);
+  const third = await begin();
+  third.end();
+  await expect(third.ended).rejects.toMatchObject({ code: 'target_unreachable' });
+  expect(await ours()).toEqual([]);
+  // of what was archived so far
+  await pipe.close();
+  const input = await open(`${archive}.pipe`, 'r+');
+  const again = new AbortController();
+  const writing = scene.data.writeFrom(
+    scene.attempt({ signal: again.signal }),
+    ...([source, input, 'one'] as const),
+  );
+  await waitFor(async () => (await ours()).length > 2, {
+    ...{ what: 'the script at work', deadlineMs: 60_000 },
+  });
+  again.abort(reason);
+  await expect(writing).rejects.toBe(reason);
+  expect(await ours()).toEqual([]);
+  await input.close();
 });
 
 test('a script that is killed in mid-read is an error, never a short archive', async () => {

@@ -1,4 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
+import { open } from 'node:fs/promises';
 import {
   existsSync,
   mkdirSync,
@@ -110,6 +111,68 @@ describe('a folder', () => {
     const full = new LiftlockError('disk_full', 'no room');
     const refused = scene.data.readMeasured(scene.attempt(), source, () => Promise.reject(full));
     await expect(refused).rejects.toBe(full);
+  });
+
+  test('an archive goes into a file and out of one by itself, from where the descriptor is', async () => {
+    const folder = scene.folder('share');
+    await plantTree(folder);
+    const source = scene.source(folder);
+    const list = await scene.data.list(scene.attempt(), source);
+    const digest = treeDigest(folder);
+    const file = await open(join(scene.top, 'archive'), 'wx+');
+    await file.write('before it');
+    const { ended, entries, room } = await scene.data.readMeasuredInto(
+      ...([scene.attempt(), source, file] as const),
+      async (measured) => measured,
+    );
+    await ended;
+    expect(await entries).toEqual(list);
+    expect(room).toMatchObject({ disks: [{ places: ['/'] }], entries: list.length });
+    await file.close();
+    damage(folder);
+    const archive = await open(join(scene.top, 'archive'));
+    await archive.read(Buffer.alloc(9));
+    await scene.data.writeFrom(scene.attempt(), source, archive, 'one');
+    // all of it was read, by the descriptor that was given
+    expect((await archive.read(Buffer.alloc(9))).bytesRead).toBe(0);
+    await archive.close();
+    await scene.data.settle(scene.attempt(), source, ['one']);
+    expect(treeDigest(folder)).toBe(digest);
+  });
+
+  test('an archive that has no room, or is none, is an error of the file that it goes into or comes from', async () => {
+    const folder = scene.folder('share');
+    await plantTree(folder);
+    const source = scene.source(folder);
+    const full = new LiftlockError('disk_full', 'no room');
+    const file = await open(join(scene.top, 'archive'), 'wx+');
+    const refused = scene.data.readMeasuredInto(scene.attempt(), source, file, () =>
+      Promise.reject(full),
+    );
+    await expect(refused).rejects.toBe(full);
+    expect((await file.stat()).size).toBe(0);
+    const none = scene.source(join(scene.top, 'none'));
+    await expectRefused(
+      scene.data.readMeasuredInto(scene.attempt(), none, file, async () => undefined),
+      'data_missing',
+      /none is not there/,
+    );
+    await expectRefused(
+      scene.data.writeFrom(scene.attempt(), source, file, 'one'),
+      'data_corrupt',
+      /./,
+    );
+    await file.close();
+    const device = await open('/dev/full', 'w');
+    await scene.data.settle(scene.attempt(), source, ['one']);
+    await plantTree(folder);
+    const { ended, entries } = await scene.data.readMeasuredInto(
+      ...([scene.attempt(), source, device] as const),
+      async () => undefined,
+    );
+    await expectRefused(ended, 'disk_full', /zstd: .*No space left on device/);
+    await expect(entries).rejects.toMatchObject({ code: 'disk_full' });
+    await device.close();
   });
 
   test('with file systems mounted in it, above and below its paths, keeps and puts back each where it is', async () => {
