@@ -94,8 +94,8 @@ export class LocalScripts implements LocalRunner {
   async intoFile(
     file: FileHandle,
     run: ScriptRun,
-    errors: ErrorText = new Tail(),
-    input?: Promise<string>,
+    errors: ErrorText,
+    input: Promise<string>,
   ): Promise<AtWork> {
     const script = await this.start(run, errors, { output: file });
     script.tell(input);
@@ -125,7 +125,7 @@ export class LocalScripts implements LocalRunner {
     if (signal.aborted) throw abortedBy(signal, run.what);
   }
 
-  /** @param files in place of a pipe to its standard input and from its standard output */
+  /** Its standard input and output are pipes where no files are given. */
   private async start(
     run: ScriptRun,
     errors: ErrorText,

@@ -52,8 +52,8 @@ export interface LocalRunner extends ScriptRunner {
   intoFile(
     file: FileHandle,
     run: ScriptRun,
-    errors?: ErrorText,
-    input?: Promise<string>,
+    errors: ErrorText,
+    input: Promise<string>,
   ): Promise<AtWork>;
   /** As `withInput`, the input being a file, from the descriptor's position on. */
   fromFile(file: FileHandle, run: ScriptRun): Promise<void>;
