@@ -116,21 +116,15 @@ export async function readDataMeasured<T>(
   data: ScriptedData,
   makeRoom: (space: DataSpace) => Promise<T>,
 ): Promise<{ archive: Readable; entries: Promise<DataEntry[]>; room: T }> {
-  const { running, ...rest } = await measured(
-    context,
-    data,
-    makeRoom,
-    async (run, errors, begin) => {
-      const archive = await data.runner.forOutput(run, errors, begin);
-      const ended = Promise.withResolvers<void>();
-      archive.once('close', () => {
-        if (archive.readableEnded) ended.resolve();
-        else ended.reject(archive.errored ?? new Error(`${run.what} was broken off`));
-      });
-      return { archive, ended: ended.promise, end: () => void archive.destroy() };
-    },
-  );
-  return { archive: running.archive, ...rest };
+  const begun = await measured(context, data, makeRoom, async (run, errors, begin, over) => {
+    const archive = await data.runner.forOutput(run, errors, begin);
+    archive.once('close', () => {
+      if (archive.readableEnded) over();
+      else over(archive.errored ?? new Error(`${run.what} was broken off`));
+    });
+    return { archive, end: () => void archive.destroy() };
+  });
+  return { archive: begun.running.archive, entries: begun.entries, room: begun.room };
 }
 
 /** As `DataDriver.readMeasuredInto`. */
@@ -140,35 +134,46 @@ export async function readDataMeasuredInto<T>(
   file: FileHandle,
   makeRoom: (space: DataSpace) => Promise<T>,
 ): Promise<AtWork & { entries: Promise<DataEntry[]>; room: T }> {
-  const { running, ...rest } = await measured(context, data, makeRoom, (run, errors, begin) =>
-    data.runner.intoFile(file, run, errors, begin),
+  const { running, ...rest } = await measured(
+    context,
+    data,
+    makeRoom,
+    async (run, errors, begin, over) => {
+      const script = await data.runner.intoFile(file, run, errors, begin);
+      script.ended.then(() => over(), over);
+      return script;
+    },
   );
-  return { ...running, ...rest };
+  return { ended: running.ended, end: running.end, ...rest };
 }
 
-/** @param start given what it writes to its standard error, and what it waits for on its standard input */
-async function measured<T, R extends AtWork>(
+/** @param start given what takes its standard error, what it is told on its standard input, and what is to be called when it is over */
+async function measured<T, R extends Pick<AtWork, 'end'> & Partial<AtWork>>(
   context: StepContext,
   data: ScriptedData,
   makeRoom: (space: DataSpace) => Promise<T>,
-  start: (run: ScriptRun, errors: ErrorText, begin: Promise<string>) => Promise<R>,
+  start: (
+    run: ScriptRun,
+    errors: ErrorText,
+    begin: Promise<string>,
+    over: (error?: Error) => void,
+  ) => Promise<R>,
 ): Promise<{ running: R; entries: Promise<DataEntry[]>; room: T }> {
   const { tools, places, plain } = data;
   const run = reading(data, 'reading', readMeasuredScript(tools, places, plain));
   const errors = new ListThenWords();
   const begin = Promise.withResolvers<string>();
-  const running = await start(run, errors, begin.promise);
-  running.ended.then(
-    () => errors.list.end(),
-    (error: Error) => errors.list.destroy(error),
-  );
+  const running = await start(run, errors, begin.promise, (error) => {
+    if (error === undefined) errors.list.end();
+    else errors.list.destroy(error);
+  });
   const fields = zeroEnded(errors.list);
   let room: T;
   try {
     room = await makeRoom(await spaceIn(fields, places));
   } catch (error) {
     running.end();
-    await running.ended.catch(() => undefined);
+    await running.ended?.catch(() => undefined);
     throw error;
   }
   begin.resolve('begin\n');
