@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type Docker from 'dockerode';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -23,7 +23,10 @@ const services: LoneService[] = [];
 
 beforeAll(async () => {
   [{ host }, { docker }] = await Promise.all([startDocker(), openEngine()]);
-  fleet = await freshFleet({ env: { LIFTLOCK_DRIVERS: 'docker', LIFTLOCK_LEASE_MS: '10000' } });
+  fleet = await freshFleet({
+    env: { LIFTLOCK_DRIVERS: 'docker', LIFTLOCK_LEASE_MS: '10000' },
+    appEnv: { backup: { LIFTLOCK_BACKUP_AT_ONCE: '1' } },
+  });
   api = new ApiClient(fleet.fleet.url, fleet.fleet.token, 120_000);
   cli = Cli.of(fleet.fleet.url, fleet.fleet.token);
 });
@@ -112,26 +115,34 @@ it('the same key begins it once; no upgrade begins meanwhile, and none is begun 
   expect((await begin({})).status).toBe(409);
 });
 
+it('what is more than the service does at a time waits, untouched, for its turn', async () => {
+  const [held, waiting] = [await newService(), await newService()];
+  const told = join(held.data, '..', 'told');
+  const until = 'for i in $(seq 600); do [ -e /told/go ] && exit 0; sleep 0.1; done; exit 1';
+  await pauses(held, { before: script(`touch /told/begun; ${until}`) });
+  const begin = async ({ name }: LoneService): Promise<BackupRun> => {
+    const body = { environment: name, application: name, component: 'web' };
+    return backupRun.parse((await api.request('POST', '/v1/backups', body)).body);
+  };
+  const first = await begin(held);
+  await waitFor(() => existsSync(join(told, 'begun')), {
+    ...{ what: 'the first one is at work', deadlineMs: 60_000 },
+  });
+  const second = await begin(waiting);
+  expect(await backupsOf(waiting)).toEqual([]);
+  const { body } = await api.request('GET', `/v1/backup-runs/${second.id}`);
+  expect(backupRun.parse(body).items).toMatchObject([{ state: 'waiting' }]);
+  expect(await isRunning(waiting)).toBe(true);
+  writeFileSync(join(told, 'go'), '');
+  expect((await untilEnded(first.id)).state).toBe('succeeded');
+  expect((await untilEnded(second.id)).state).toBe('succeeded');
+});
+
 it('a snapshot that pauses and freezes goes into the upgrade and back, and create leaves the service running', async () => {
   const service = await newService();
   const digest = service.digest();
-  const tell = (word: string): object => ({
-    ...{ type: 'command', command: ['sh', '-c', `echo ${word} >> /told/hooks`] },
-  });
-  await api.put('applications', {
-    ...{ apiVersion: 'liftlock.dev/v1', kind: 'Application', metadata: { name: service.name } },
-    spec: {
-      components: [
-        {
-          ...{ name: 'web', targets: ['host'], container: service.name },
-          data: {
-            ...{ paths: ['/data'], consistency: 'paused' },
-            hooks: { before: tell('frozen'), after: tell('thawed') },
-          },
-        },
-      ],
-    },
-  });
+  const tell = (word: string): object => script(`echo ${word} >> /told/hooks`);
+  await pauses(service, { before: tell('frozen'), after: tell('thawed') });
   const before = await service.inspect();
   const made = await cli.run(['backups', 'create', `${service.name}/${service.name}/web`]);
   expect(made.code, made.stdout + made.stderr).toBe(0);
@@ -178,6 +189,17 @@ it('a backup service that is killed leaves nothing stopped and nothing held', as
   expect(again.code, again.stdout + again.stderr).toBe(0);
   expect(await backupsOf(service)).toHaveLength(1);
 });
+
+const script = (text: string): object => ({ type: 'command', command: ['sh', '-c', text] });
+
+/** From now on it is paused for its snapshots, and not stopped. */
+async function pauses({ name }: LoneService, hooks: object): Promise<void> {
+  const data = { paths: ['/data'], consistency: 'paused', hooks };
+  await api.put('applications', {
+    ...{ apiVersion: 'liftlock.dev/v1', kind: 'Application', metadata: { name } },
+    spec: { components: [{ name: 'web', targets: ['host'], container: name, data }] },
+  });
+}
 
 async function untilEnded(id: string): Promise<BackupRun> {
   return waitFor(

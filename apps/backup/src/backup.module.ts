@@ -12,6 +12,7 @@ import { GetBackupRunHandler } from './handlers/get-backup-run.handler.js';
 import { RestoreBackupHandler } from './handlers/restore-backup.handler.js';
 import { RunStore } from './persistence/run.store.js';
 import { RunsService } from './runs.service.js';
+import { PARTS_AT_ONCE } from './tokens.js';
 import { DeleteBackupHandler } from './handlers/delete-backup.handler.js';
 import { GetBackupHandler } from './handlers/get-backup.handler.js';
 import { ListBackupsHandler } from './handlers/list-backups.handler.js';
@@ -88,7 +89,14 @@ export class BackupModule implements OnApplicationShutdown {
         RestoreBackupHandler,
         GetBackupRunHandler,
       ],
-      providers: [RetentionService, RunStore, RunsService, FolderRestoreService, ByHandService],
+      providers: [
+        { provide: PARTS_AT_ONCE, useValue: env.LIFTLOCK_BACKUP_AT_ONCE },
+        RetentionService,
+        RunStore,
+        RunsService,
+        FolderRestoreService,
+        ByHandService,
+      ],
     };
   }
 

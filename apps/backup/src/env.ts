@@ -17,6 +17,8 @@ const listOf = (one: z.ZodString): z.ZodType<string[]> =>
     .pipe(z.array(one));
 
 const fields = stepServiceEnv.extend({
+  /** Instances of what is asked for by hand that one process is at at the same time. Default 4. */
+  LIFTLOCK_BACKUP_AT_ONCE: z.coerce.number().int().min(1).max(1_000).default(4),
   /**
    * Bytes of an archive for each byte of data, where no earlier backup of the instance tells: what a snapshot must find free.
    * Default 1: as if nothing could be packed.

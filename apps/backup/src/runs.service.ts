@@ -9,10 +9,19 @@ import {
 import { QueryClient } from '#bus';
 import type { BackupRun, BackupRunItem, QueryData, QueryReply } from '#contracts';
 import type { StepContext } from '#drivers/core';
-import { digestOf, LiftlockError, repeat, systemIds, type Clock, type Repeated } from '#kernel';
+import {
+  Budget,
+  digestOf,
+  LiftlockError,
+  repeat,
+  systemIds,
+  type Clock,
+  type Release,
+  type Repeated,
+} from '#kernel';
 import { UnitOfWork } from '#persistence';
 import { RunStore } from './persistence/run.store.js';
-import { CLOCK, QUIETING, type Quieting } from './tokens.js';
+import { CLOCK, PARTS_AT_ONCE, QUIETING, type Quieting } from './tokens.js';
 
 /** Seconds that one instance's part may take. */
 const TIMEOUT_SECONDS = 6 * 3_600;
@@ -52,6 +61,7 @@ export class RunsService implements OnApplicationBootstrap, BeforeApplicationShu
   private readonly holder = randomUUID();
   private readonly stopping = new AbortController();
   private readonly underWay = new Set<Promise<void>>();
+  private readonly room: Budget;
   private sweeps: Repeated | undefined;
 
   constructor(
@@ -60,7 +70,10 @@ export class RunsService implements OnApplicationBootstrap, BeforeApplicationShu
     private readonly queries: QueryClient,
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(QUIETING) private readonly options: Quieting,
-  ) {}
+    @Inject(PARTS_AT_ONCE) partsAtOnce: number,
+  ) {
+    this.room = new Budget(partsAtOnce);
+  }
 
   onApplicationBootstrap(): void {
     this.sweeps = repeat(
@@ -182,15 +195,18 @@ export class RunsService implements OnApplicationBootstrap, BeforeApplicationShu
     const signal = AbortSignal.any([this.stopping.signal, lost.signal]);
     try {
       for (const part of parts) {
-        change(part.instance, { state: 'running' });
+        let release: Release | undefined;
         try {
-          signal.throwIfAborted();
+          release = await this.room.take(1, signal);
+          change(part.instance, { state: 'running' });
           const context = this.contextOf(asked, part, signal, tell, change);
           change(part.instance, { ...(await part.act(context)), state: 'succeeded' });
         } catch (error) {
           const problem = LiftlockError.from(signal.aborted ? signal.reason : error).message;
           this.logger.error(`${run.id}: ${part.instance}: ${problem}`);
           change(part.instance, { state: 'failed', problem });
+        } finally {
+          release?.();
         }
       }
       const isGood = run.items.every(({ state }) => state === 'succeeded');

@@ -14,6 +14,8 @@ export interface Quieting {
   /** Whose targets are looked after. */
   readonly site: string;
 }
+/** Of what is asked for by hand, so many parts at the same time. */
+export const PARTS_AT_ONCE = Symbol('parts at once');
 /** How often backups are read back, and how fast. */
 export const VERIFYING = Symbol('verifying');
 export interface Verifying {

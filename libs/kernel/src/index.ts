@@ -1,4 +1,5 @@
 export { assertNever } from './assert-never.js';
+export { Budget, type Release } from './budget.js';
 export { systemClock, type Clock } from './clock.js';
 export { canonicalJson, digestOf, writeCanonicalJson } from './digest.js';
 export {

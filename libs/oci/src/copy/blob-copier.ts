@@ -1,8 +1,8 @@
+import { Budget, type Release } from '#kernel';
 import type { Descriptor } from '../descriptor.js';
 import { hasBlob, writeBlob } from '../registry/blob-writer.js';
 import type { Repository } from '../registry/repository.js';
 import { UNCLAIMED, type BlobClaims } from './blob-claims.js';
-import { Budget, type Release } from './budget.js';
 import { EarlyBody } from './early-body.js';
 import type { ImageSource } from './image-source.js';
 import { KnownBlobs } from './known-blobs.js';

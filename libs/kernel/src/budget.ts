@@ -1,7 +1,7 @@
 /** Gives a share back; called once more, it does nothing. */
 export type Release = () => void;
 
-/** Shares of something limited, given in the order of asking: many small blobs at a time, or a few large ones. */
+/** Shares of something limited, given in the order of asking: to many small ones at a time, or to a few large ones. */
 export class Budget {
   private readonly waiting: { readonly share: number; readonly go: () => void }[] = [];
   private free: number;
