@@ -13,7 +13,7 @@ import {
 import { contextOf } from '../../../test/support/step-context.js';
 import { FolderRestoreService } from '../src/folder-restore.service.js';
 import { BackupStage, expectRefused } from './support/backup-stage.js';
-import { shareScene } from './support/share-scene.js';
+import { shareScene, type ShareScene } from './support/share-scene.js';
 
 let stage: BackupStage;
 const folders: string[] = [];
@@ -33,7 +33,7 @@ function mount(at: string, program: string, words: readonly string[]): void {
 }
 
 /** In a folder of its own. */
-function setScene(name?: string): ReturnType<typeof shareScene> {
+function setScene(name?: string): ShareScene {
   const top = newFolder();
   folders.push(top);
   return shareScene(stage, top, name);

@@ -30,7 +30,7 @@ import { OpenArchive } from '../src/repository/open-archive.js';
 import { Repository } from '../src/repository/repository.js';
 import { SnapshotArchive } from '../src/snapshot-archive.js';
 import { BackupStage, expectRefused } from './support/backup-stage.js';
-import { shareScene } from './support/share-scene.js';
+import { shareScene, type ShareScene } from './support/share-scene.js';
 import { someManifest } from './support/some-manifest.js';
 
 const MIB = 1024 * 1024;
@@ -54,8 +54,6 @@ afterEach(() => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
 });
 afterAll(() => stage?.close());
-
-type ShareScene = ReturnType<typeof shareScene>;
 
 /** With files that do not get smaller by packing. */
 async function setScene(on: BackupStage = stage): Promise<ShareScene & { digest: () => string }> {

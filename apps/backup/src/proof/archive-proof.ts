@@ -72,7 +72,7 @@ export async function proveArchive(
     }
     return { entries: 0, files: 0, bytes: 0, whole: false };
   }
-  const sample = new Sample(bounds);
+  const sample = new Sample(bounds, Array.isArray(entries) ? entries.length : Infinity);
   await eachEntry(archive, unpack(), signal, (_path, size) => sample.takes(size), sample);
   return new Comparison(await entries).of(sample);
 }
@@ -204,7 +204,11 @@ class Sample implements Taker {
   /** There may be more. */
   wasCut = false;
 
-  constructor(private readonly bounds: ProofBounds) {}
+  /** @param most entries that there are, as far as is known */
+  constructor(
+    private readonly bounds: ProofBounds,
+    private readonly most: number,
+  ) {}
 
   takes(size: number): boolean {
     if (this.files >= this.bounds.files || this.bytes + size > this.bounds.bytes) return false;
@@ -214,7 +218,8 @@ class Sample implements Taker {
   }
 
   isEnough(unpacked: number): boolean {
-    this.wasCut = this.files >= this.bounds.files || unpacked >= this.bounds.unpacked;
+    const isFull = this.files >= this.bounds.files || unpacked >= this.bounds.unpacked;
+    this.wasCut ||= isFull && this.found.length < this.most;
     return this.wasCut;
   }
 

@@ -24,14 +24,14 @@ export function readFrom(path: string, signal: AbortSignal): Readable {
 export async function* piecesOf(path: string, signal: AbortSignal): Pieces {
   const file = await openToRead(path);
   try {
-    yield* piecesIn(file, path, signal);
+    yield* piecesOfOpen(file, path, signal);
   } finally {
     await file.close();
   }
 }
 
 /** All of an open file, whose position stays where it is. */
-export async function* piecesIn(file: FileHandle, path: string, signal: AbortSignal): Pieces {
+export async function* piecesOfOpen(file: FileHandle, path: string, signal: AbortSignal): Pieces {
   const memory = Buffer.allocUnsafeSlow(BLOCK);
   for (let at = 0; ;) {
     const bytes = await readAt(file, at, memory, path, signal);

@@ -90,7 +90,7 @@ function pairOf({ name }: ClusterPlace, url: string, material: Material): Pair {
   const { ca, token, certificate, key } = material;
   return {
     cluster: {
-      ...{ name, server: url.replace(/\/$/, ''), skipTLSVerify: false },
+      ...{ name, server: url, skipTLSVerify: false },
       ...encoded('caData', ca),
     },
     user: {
@@ -141,6 +141,15 @@ function read(
 
 /** What a kubeconfig may say, and we do not do: it would run programs here, read files that are elsewhere, or trust anybody. */
 function problemOf(cluster: Cluster, user: User): string | undefined {
+  const texts = {
+    token: user.token,
+    'client-certificate-data': user.certData,
+    'client-key-data': user.keyData,
+    'certificate-authority-data': cluster.caData,
+  };
+  for (const [what, value] of Object.entries<unknown>(texts))
+    if (value !== undefined && typeof value !== 'string')
+      return `${what} of its context is no text: put it into quotes`;
   const files = [cluster.caFile, user.certFile, user.keyFile].filter((file) => file !== undefined);
   if (files.length > 0)
     return `it names files (${files.join(', ')}): write them into it, with kubectl config view --flatten --raw`;

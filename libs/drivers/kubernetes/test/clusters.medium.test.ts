@@ -97,6 +97,12 @@ test.each([
     /says insecure-skip-tls-verify: give it certificate-authority-data/,
   ],
   [
+    'a token that YAML takes for a number',
+    'kubeconfig://test',
+    (text: string) => text.replace('token: c2VjcmV0', 'token: 20260101'),
+    /token of its context is no text: put it into quotes/,
+  ],
+  [
     'files',
     'kubeconfig://test',
     (text: string) =>
