@@ -14,7 +14,12 @@ export default class TallyReporter implements Reporter {
     this.append({ kind: 'test', state, name: test.fullName, ...(said && { errors: said }) });
   }
 
+  onTestModuleStart(module: TestModule): void {
+    this.append({ kind: 'file', name: nameOf(module) });
+  }
+
   onTestModuleEnd(module: TestModule): void {
+    this.append({ kind: 'file-end', name: nameOf(module) });
     for (const error of module.errors()) this.append({ kind: 'error', message: error.message });
   }
 
@@ -34,4 +39,8 @@ export default class TallyReporter implements Reporter {
   private append(entry: object): void {
     if (this.file !== undefined) appendFileSync(this.file, `${JSON.stringify(entry)}\n`);
   }
+}
+
+function nameOf({ project, relativeModuleId }: TestModule): string {
+  return `${project.name} ${relativeModuleId}`;
 }

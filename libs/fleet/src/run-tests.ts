@@ -86,8 +86,10 @@ async function buildAndRun(
     signal,
   );
   const text = existsSync(results) ? readFileSync(results, 'utf8') : '';
-  const { numbers, ended } = countTests(text);
-  if (code === undefined) log('the tests did not end in time');
+  const { numbers, ended, failures, open } = countTests(text);
+  // once more, and last: what a run printed of them is far above, or was not printed when it was cut off
+  for (const failure of failures) log(`failed: ${failure}`);
+  if (code === undefined) log(`the tests did not end in time: ${open.join(', ')}`);
   // an error outside of every test, a crash, a run that did not end: it failed, whatever the single tests say
   const unexplained = (code !== 0 || !ended) && numbers.failed === 0 && numbers.skipped === 0;
   return unexplained ? { ...numbers, failed: 1 } : numbers;
