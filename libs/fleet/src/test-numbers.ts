@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /** Characters of what is said of a failure in its line. */
-const SAID_LENGTH = 500;
+const SAID_LENGTH = 900;
 
 export interface TestNumbers {
   readonly passed: number;
