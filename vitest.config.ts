@@ -11,8 +11,8 @@ const shared = {
 /** What is waited for is waited for as long everywhere: the default is a second. */
 const patient = { expect: { poll: { timeout: 60_000 } } };
 
-// In this order: small: pure, beside the code. medium: one lib or app against real servers. fleet: the whole of it, two
-// files at a time, which mostly wait; the longest first, so that none is left over alone.
+// In this order: small: pure, beside the code. medium: one lib or app against real servers, which are waited for most of
+// the time: three files at a time on two processors. fleet: the whole of it. The longest first, so that none is left over alone.
 export default defineConfig({
   ...shared,
   test: {
@@ -41,6 +41,7 @@ export default defineConfig({
           setupFiles: ['test/support/ports.setup.ts'],
           testTimeout: 120_000,
           hookTimeout: 300_000,
+          maxWorkers: 3,
           sequence: { groupOrder: 1 },
         },
       },

@@ -1,12 +1,13 @@
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /**
- * What takes many minutes, so that nothing of it is left over alone at the end. Those that kill processes all the time do not begin
+ * What takes minutes, so that nothing of it is left over alone at the end of its project. Those that kill processes all the time do not begin
  * together.
  */
 const LONG = [
-  ...['chaos/lightwave', 'e2e/isecl', 'e2e/compose', 'chaos/isecl'],
-  'chaos/kill-every-service',
+  ...['libs/drivers/kubernetes/test/data.medium', 'apps/backup/test/large-trees.medium'],
+  ...['test/chaos/lightwave', 'test/e2e/isecl', 'test/e2e/compose', 'test/chaos/isecl'],
+  'test/chaos/kill-every-service',
 ];
 
 /** As ever, but that of a project's files the long ones come first. */
@@ -14,7 +15,7 @@ export class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const group = (file: TestSpecification): number => file.project.config.sequence.groupOrder;
     const place = ({ moduleId }: TestSpecification): number => {
-      const found = LONG.findIndex((name) => moduleId.endsWith(`/test/${name}.test.ts`));
+      const found = LONG.findIndex((name) => moduleId.endsWith(`/${name}.test.ts`));
       return found < 0 ? LONG.length : found;
     };
     return (await super.sort(files)).toSorted((a, b) => group(a) - group(b) || place(a) - place(b));
