@@ -6,6 +6,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
  */
 const LONG = [
   ...['libs/drivers/kubernetes/test/data.medium', 'apps/backup/test/large-trees.medium'],
+  'libs/drivers/kubernetes/test/kill.medium',
   ...['test/chaos/lightwave', 'test/e2e/isecl', 'test/e2e/compose', 'test/chaos/isecl'],
   'test/chaos/kill-every-service',
 ];
