@@ -128,9 +128,10 @@ export class VerifyService implements BeforeApplicationShutdown {
     onBytes: (more: number) => Promise<void>,
   ): Promise<string | undefined> {
     try {
-      const manifest = await this.catalogue.manifestOf(row);
+      // its entries are not kept meanwhile
+      const { archive } = await this.catalogue.manifestOf(row);
       // what is encrypted is compared as it lies there: it was decrypted once, before it counted
-      await this.catalogue.folderOf(row).verifyArchive(manifest, signal, onBytes);
+      await this.catalogue.folderOf(row).verifyArchive({ archive }, signal, onBytes);
       return undefined;
     } catch (error) {
       signal.throwIfAborted();

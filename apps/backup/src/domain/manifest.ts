@@ -1,8 +1,9 @@
+import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { dataConsistency, sha256, stepPlace } from '#contracts';
 import type { DataEntry } from '#drivers/core';
-import { canonicalJson, digestOf } from '#kernel';
+import { canonicalJson, digestOf, writeCanonicalJson } from '#kernel';
 import { RESTIC_FROM_BACKUP } from '../repository/restic/restic-place.js';
 
 const dataEntry = z.strictObject({
@@ -165,8 +166,9 @@ export function versionFor({
 }
 
 export function sealManifest(body: ManifestBody): Manifest {
-  const parsed = manifestBody.parse(body);
-  return { ...parsed, digest: digestOf(parsed) };
+  const parsed = checked(manifestBody, body);
+  if (!parsed.success) throw parsed.error;
+  return { ...parsed.data, digest: digestOf(parsed.data) };
 }
 
 /** The same backup's, with its entries where only its recipients find them. */
@@ -191,30 +193,32 @@ export function entriesText(all: readonly DataEntry[]): string {
 /** @returns nothing when the text is no list of entries */
 export function parseEntries(text: string): DataEntry[] | undefined {
   try {
-    return entries.safeParse(JSON.parse(text)).data;
+    const found: unknown = JSON.parse(text);
+    return areEntries(found) ? found : undefined;
   } catch {
     return undefined;
   }
 }
 
-export function manifestText(stored: StoredManifest): string {
-  return `${canonicalJson(stored)}\n`;
+export function manifestBytes(stored: StoredManifest): Buffer {
+  const pieces: Buffer[] = [];
+  writeCanonicalJson(stored, (piece) => pieces.push(Buffer.from(piece)));
+  return Buffer.concat([...pieces, Buffer.from('\n')]);
 }
 
 /**
- * The manifest, or what is wrong with it. The text must be what we write, byte for byte: not one flipped bit goes unseen, be it in
- * white space.
+ * The manifest, or what is wrong with it. The bytes must be what we write: not one flipped bit goes unseen, be it in white space.
  */
 export function parseManifest(
-  text: string,
+  bytes: Buffer,
 ): { readonly manifest: StoredManifest } | { readonly problem: string } {
   let json: unknown;
   try {
-    json = JSON.parse(text);
+    json = JSON.parse(bytes.toString('utf8'));
   } catch {
     return { problem: 'is not JSON' };
   }
-  const parsed = storedManifest.safeParse(json);
+  const parsed = checked(storedManifest, json);
   if (!parsed.success) {
     return {
       problem: `is not a manifest of version 1 to 6: ${parsed.error.issues[0]?.message ?? 'unknown'}`,
@@ -226,20 +230,50 @@ export function parseManifest(
   const isAsNumbered = Math.max(body.version, 2) === versionFor(body);
   if (!isAsNumbered || isSealed !== (body.entries === undefined))
     return { problem: `has not what one of version ${body.version} has` };
-  if (!isAsWritten(text)) return { problem: 'is not what its digest was made of' };
-  return { manifest: parsed.data };
+  if (!isAsWritten(bytes)) return { problem: 'is not what its digest was made of' };
+  return { manifest: body };
 }
 
 /**
- * Whether the digest that stands in a text is of all the rest of it, but for the end of its line. The rest is hashed as it stands: to write it anew
- * takes many times as long, and what is not as we write it has another digest.
+ * As `schema.safeParse`, which copies all that it finds good: of the entries, which may be many, the copies are not held, and what was given is
+ * what is returned.
  */
-function isAsWritten(text: string): boolean {
-  const member = /"digest":"(sha256:[0-9a-f]{64})",/.exec(text);
-  if (member === null || !text.endsWith('}\n')) return false;
-  const [all, digest] = member;
-  const hash = createHash('sha256')
-    .update(text.slice(0, member.index))
-    .update(text.slice(member.index + all.length, -1));
-  return digest === `sha256:${hash.digest('hex')}`;
+function checked<T extends { entries?: DataEntry[] | undefined }>(
+  schema: z.ZodType<T>,
+  value: unknown,
+): z.ZodSafeParseResult<T> {
+  const found: unknown = value instanceof Object && 'entries' in value ? value.entries : undefined;
+  // what is wrong is told in one way
+  if (!areEntries(found)) return schema.safeParse(value);
+  const parsed = schema.safeParse({ ...(value as object), entries: [] });
+  if (parsed.success) parsed.data.entries = found;
+  return parsed;
+}
+
+function areEntries(value: unknown): value is DataEntry[] {
+  return Array.isArray(value) && value.every((one) => dataEntry.safeParse(one).success);
+}
+
+const DIGEST = '"digest":"';
+/** From its beginning on. */
+const DIGEST_MEMBER = /^"digest":"(sha256:[0-9a-f]{64})",/;
+/** Bytes that hold all of it. */
+const LOOK = 100;
+
+/**
+ * Whether the digest that stands in a manifest is of all the rest of it, but for the end of its line. The rest is hashed as it stands: to write it
+ * anew takes many times as long, and what is not as we write it has another digest.
+ */
+function isAsWritten(bytes: Buffer): boolean {
+  if (!isUtf8(bytes) || bytes.toString('latin1', bytes.length - 2) !== '}\n') return false;
+  for (let at = bytes.indexOf(DIGEST); at >= 0; at = bytes.indexOf(DIGEST, at + 1)) {
+    const member = DIGEST_MEMBER.exec(bytes.toString('latin1', at, at + LOOK));
+    if (member === null) continue;
+    const [all, digest] = member;
+    const hash = createHash('sha256')
+      .update(bytes.subarray(0, at))
+      .update(bytes.subarray(at + all.length, -1));
+    return digest === `sha256:${hash.digest('hex')}`;
+  }
+  return false;
 }

@@ -8,7 +8,7 @@ import type { DataEngine } from '#contracts';
 import { LiftlockError } from '#kernel';
 import {
   entriesText,
-  manifestText,
+  manifestBytes,
   parseEntries,
   parseManifest,
   withSealedEntries,
@@ -75,7 +75,7 @@ export class BackupFolder {
     const bytes = await this.stored.manifest();
     if (bytes === undefined) return undefined;
     const path = `${this.path}/${MANIFEST}`;
-    const parsed = parseManifest(bytes.toString('utf8'));
+    const parsed = parseManifest(bytes);
     if ('problem' in parsed) throw corrupt(path, parsed.problem);
     const [is, asked] = [foldersOf(parsed.manifest), foldersOf(this.name)].map((folders) =>
       folders.join('/'),
@@ -86,8 +86,20 @@ export class BackupFolder {
 
   /** Of the manifest's bytes: the same as long as they are. @returns nothing when there is none */
   async stamp(): Promise<string | undefined> {
-    const bytes = await this.stored.manifest();
-    return bytes === undefined ? undefined : createHash('sha256').update(bytes).digest('hex');
+    const hash = createHash('sha256');
+    const pieces = this.stored.pieces?.(MANIFEST, new AbortController().signal);
+    if (pieces === undefined) {
+      const bytes = await this.stored.manifest();
+      return bytes === undefined ? undefined : hash.update(bytes).digest('hex');
+    }
+    try {
+      // whoever waits for something asks many times a second: none of it is held
+      for await (const piece of pieces) hash.update(piece);
+    } catch (error) {
+      if (error instanceof LiftlockError && error.code === 'data_missing') return undefined;
+      throw error;
+    }
+    return hash.digest('hex');
   }
 
   /**
@@ -300,7 +312,7 @@ export class BackupAttempt {
    */
   async commit(manifest: Manifest, guard: () => Promise<void>): Promise<StoredManifest> {
     const stored = await this.sealed(manifest);
-    await this.attempt.commit(Buffer.from(manifestText(stored)), guard);
+    await this.attempt.commit(manifestBytes(stored), guard);
     return stored;
   }
 
