@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import { printable, type DataEntry } from '#drivers/core';
 import { parseAttributes } from './data-attributes.js';
 import { belowRoot, type DataPlaces } from './data-places.js';
-import { zeroEnded } from './zero-ended.js';
+import { ZeroEnded } from './zero-ended.js';
 
 const TYPES: Readonly<Record<string, DataEntry['type']>> = {
   f: 'file',
@@ -17,6 +17,8 @@ const FIELDS = 12;
 /** Bytes in a block of find's `%b`. */
 const BLOCK = 512;
 const NEWLINE = 0x0a;
+/** Of most entries, which need not have one each. */
+const NONE: Readonly<Record<string, string>> = Object.freeze({});
 
 type Named = (path: Buffer) => Buffer;
 
@@ -25,12 +27,12 @@ export function parseEntries(
   output: Readable,
   places: Pick<DataPlaces, 'root'> = {},
 ): Promise<DataEntry[]> {
-  return entriesIn(zeroEnded(output), places);
+  return entriesIn(new ZeroEnded(output), places);
 }
 
 /** Reads its fields to their end. */
 export async function entriesIn(
-  fields: AsyncGenerator<Buffer>,
+  fields: ZeroEnded,
   places: Pick<DataPlaces, 'root'> = {},
 ): Promise<DataEntry[]> {
   const named = belowRoot(places);
@@ -41,10 +43,10 @@ export async function entriesIn(
   const parts = ['entries', 'hashes', 'devices', 'attributes'] as const;
   let part = 0;
   let record: Buffer[] = [];
-  for await (const field of fields) {
+  await fields.each((field) => {
     if (record.length === 0 && field.length === 0 && part < parts.length - 1) {
       part += 1;
-      continue;
+      return undefined;
     }
     switch (parts[part]) {
       case 'entries':
@@ -65,14 +67,15 @@ export async function entriesIn(
       default:
         dumped.push(field);
     }
-  }
+    return undefined;
+  });
   const attributes = attributesIn(part, dumped, named);
   const first = new Map<string, string>();
   return entries
     .sort((a, b) => (a.entry.path < b.entry.path ? -1 : a.entry.path > b.entry.path ? 1 : 0))
     .map(({ entry, identity }): DataEntry => {
       const { path } = entry;
-      const more = attributes === undefined ? {} : { attributes: attributes.get(path) ?? {} };
+      const more = attributes === undefined ? {} : { attributes: attributes.get(path) ?? NONE };
       const device = devices.get(path);
       if (device !== undefined) return { ...entry, ...more, device };
       if (entry.type !== 'file') return { ...entry, ...more };
@@ -104,9 +107,11 @@ interface Listed {
 }
 
 function entryOf(record: readonly Buffer[], named: Named): Listed {
-  const words = record.map((field) => field.toString('latin1'));
+  const words = [...record.slice(0, 6), ...record.slice(8, 10)].map((field) =>
+    field.toString('latin1'),
+  );
   const [type = '', mode = '', uid = '', gid = '', size = '', blocks = ''] = words;
-  const [time = '', changed = '', names = '1', identity] = words.slice(6);
+  const [names = '1', identity] = words.slice(6);
   const kind = TYPES[type];
   if (kind === undefined) throw new Error(`find answered the type ${JSON.stringify(type)}`);
   const target = record[11];
@@ -119,8 +124,8 @@ function entryOf(record: readonly Buffer[], named: Named): Listed {
     gid: Number(gid),
     // a folder's size is the file system's business, and need not be the same after a restore
     size: kind === 'file' || kind === 'symlink' ? Number(size) : 0,
-    mtime: nanoseconds(time),
-    changed: nanoseconds(changed),
+    mtime: nanoseconds(record[6]),
+    changed: nanoseconds(record[7]),
     ...(kind === 'file' && allocated < Number(size) ? { allocated } : {}),
     ...(kind === 'symlink' && target !== undefined ? { linkTarget: printable(target) } : {}),
   };
@@ -153,8 +158,10 @@ function deviceLine(line: Buffer, named: Named): { path: string; numbers: string
   };
 }
 
-/** find prints ten decimals, of which the last is always 0. */
-function nanoseconds(time: string): string {
-  const [whole = '0', fraction = ''] = time.split('.');
+/** find prints ten decimals, of which the last is always 0. What is put together of parts, or cut, would hold them in memory. */
+function nanoseconds(time: Buffer = Buffer.alloc(0)): string {
+  const end = time.indexOf('.') + 10;
+  if (end > 10 && time.length >= end) return time.toString('latin1', 0, end);
+  const [whole = '0', fraction = ''] = time.toString('latin1').split('.');
   return `${whole}.${fraction.padEnd(9, '0').slice(0, 9)}`;
 }

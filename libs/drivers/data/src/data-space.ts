@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { DataDisk, DataSpace } from '#drivers/core';
 import { belowRoot, type DataPlaces } from './data-places.js';
-import { zeroEnded } from './zero-ended.js';
+import { ZeroEnded } from './zero-ended.js';
 
 const PLACE_FIELDS = 4;
 const ENTRY_FIELDS = 4;
@@ -13,12 +13,12 @@ export function parseSpace(
   output: Readable,
   places: Pick<DataPlaces, 'root'> = {},
 ): Promise<DataSpace> {
-  return spaceIn(zeroEnded(output), places);
+  return spaceIn(new ZeroEnded(output), places);
 }
 
 /** Reads fields up to an empty one behind the last part, or to their end. */
 export async function spaceIn(
-  fields: AsyncGenerator<Buffer>,
+  fields: ZeroEnded,
   data: Pick<DataPlaces, 'root'> = {},
 ): Promise<DataSpace> {
   const named = belowRoot(data);
@@ -28,21 +28,20 @@ export async function spaceIn(
   const keptAside = new Set<string>();
   let part: 'places' | 'entries' | 'kept aside' = 'places';
   let record: string[] = [];
-  for (let next = await fields.next(); next.done !== true; next = await fields.next()) {
-    const field = next.value;
+  await fields.each((field) => {
     if (part === 'kept aside') {
-      if (field.length === 0) break;
+      if (field.length === 0) return 'enough';
       keptAside.add(field.toString('utf8'));
-      continue;
+      return undefined;
     }
     if (record.length === 0 && field.length === 0) {
       part = part === 'places' ? 'entries' : 'kept aside';
-      continue;
+      return undefined;
     }
     const isPlace = part === 'places';
     // numbers, but for the places' paths
     record.push(field.toString('utf8'));
-    if (record.length < (isPlace ? PLACE_FIELDS : ENTRY_FIELDS)) continue;
+    if (record.length < (isPlace ? PLACE_FIELDS : ENTRY_FIELDS)) return undefined;
     const [device = '', ...rest] = record;
     record = [];
     if (isPlace) {
@@ -56,17 +55,18 @@ export async function spaceIn(
           usedBytes: 0,
           freeBytes: Number(free) * Number(size),
         });
-      continue;
+      return undefined;
     }
     const [blocks = '', names = '', inode = ''] = rest;
     entries += 1;
     if (Number(names) > 1) {
       const identity = `${device}:${inode}`;
-      if (counted.has(identity)) continue;
+      if (counted.has(identity)) return undefined;
       counted.add(identity);
     }
     const disk = disks.get(device);
     if (disk !== undefined) disk.usedBytes += Number(blocks) * BLOCK;
-  }
+    return undefined;
+  });
   return { disks: [...disks.values()] satisfies DataDisk[], entries, keptAside: [...keptAside] };
 }

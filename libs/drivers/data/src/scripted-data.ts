@@ -20,7 +20,7 @@ import {
 import { parseSpace, spaceIn } from './data-space.js';
 import type { DataTools } from './data-tools.js';
 import { ListThenWords, type ErrorText } from './error-text.js';
-import { zeroEnded } from './zero-ended.js';
+import { ZeroEnded } from './zero-ended.js';
 
 /** What is to be run where the data is. */
 export interface ScriptRun {
@@ -167,7 +167,7 @@ async function measured<T, R extends Pick<AtWork, 'end'> & Partial<AtWork>>(
     if (error === undefined) errors.list.end();
     else errors.list.destroy(error);
   });
-  const fields = zeroEnded(errors.list);
+  const fields = new ZeroEnded(errors.list);
   let room: T;
   try {
     room = await makeRoom(await spaceIn(fields, places));
@@ -178,7 +178,7 @@ async function measured<T, R extends Pick<AtWork, 'end'> & Partial<AtWork>>(
   }
   begin.resolve('begin\n');
   const listed = async (): Promise<DataEntry[]> => {
-    await fields.next(); // the second empty field
+    await fields.each(() => 'enough'); // the second empty field
     return comparable(context, await entriesIn(fields, places));
   };
   const entries = listed();
