@@ -1,3 +1,5 @@
+// first: it holds for what is loaded, too
+import './small-heap.js';
 import { bootstrap } from '#service';
 import { env } from './env.js';
 import { BackupModule } from './backup.module.js';

@@ -207,6 +207,33 @@ describe('what an archive holds', () => {
     expect(entry).toMatchObject({ path: '/data/holes', size: 1_048_591, sha256: sha256(content) });
   });
 
+  it('is read whole where names and contents begin in one piece and end in the next', async () => {
+    const tar = pack();
+    const texts = new Map<string, string>();
+    for (let at = 0; at < 400; at += 1) {
+      const name = `data/${'long'.repeat(40)}-${at}`;
+      const text = String(at).repeat(5_000 + at);
+      texts.set(`/${name}`, text);
+      tar.entry({ name, mode: 0o644, mtime: TIME }, text);
+    }
+    tar.finalize();
+    const bytes = await buffer(tar);
+    for (const [format, archived] of [
+      ['tar.zst', [zstdCompressSync(bytes)]],
+      // each in memory of its own, and of many lengths
+      [
+        'tar',
+        Array.from({ length: 60 }, (_, at) =>
+          bytes.subarray(at * at * 2_000, (at + 1) ** 2 * 2_000),
+        ),
+      ],
+    ] as const) {
+      const found = await entriesOf(Readable.from(archived), signal, format);
+      const told = new Map(found.map(({ path, sha256: hash }) => [path, hash]));
+      expect(told).toEqual(new Map([...texts].map(([path, text]) => [path, sha256(text)])));
+    }
+  });
+
   it('is hashed, however large a hole is, with others served meanwhile', async () => {
     const bytes = await archiveWithHole(64 * 1024 * 1024);
     let turns = 0;
