@@ -26,8 +26,8 @@ export class FlakyServer {
   /** Asked for each request; undefined: it is passed on. */
   refuse: (asked: string, headers: IncomingMessage['headers']) => Refusal | undefined = () =>
     undefined;
-  /** Whether the answer to a request that was passed on is lost. */
-  loses: (asked: string) => boolean = () => false;
+  /** Whether the answer to a request that was passed on is lost; `status`: what the API server said. */
+  loses: (asked: string, status: number) => boolean = () => false;
 
   private constructor(private readonly cluster: ApiServer) {
     this.certificates.sign('server', 'serverAuth', 'IP:127.0.0.1');
@@ -100,12 +100,13 @@ export class FlakyServer {
     const { host: _host, ...headers } = from.headers;
     const options = { method, ca, headers, agent: false as const };
     const passed = request(`${this.cluster.endpoint}${from.url}`, options, (answer) => {
-      if (this.loses(asked)) {
+      const { statusCode = 500 } = answer;
+      if (this.loses(asked, statusCode)) {
         answer.resume();
         to.destroy();
         return;
       }
-      to.writeHead(answer.statusCode ?? 500, answer.headers);
+      to.writeHead(statusCode, answer.headers);
       to.flushHeaders();
       answer.pipe(to);
       answer.on('error', () => to.destroy());
