@@ -29,6 +29,15 @@ const manifestOf = (scene: Scene): Manifest =>
   JSON.parse(readFileSync(join(scene.location, 'manifest.json'), 'utf8')) as Manifest;
 const records = (scene: Scene): Promise<unknown[]> =>
   stage.query(`SELECT 1 FROM quiets WHERE container_id = '${scene.containerId}'`);
+/** By whoever quietened it: the sweep has nothing to do. */
+async function expectRunsAgain(scene: Scene): Promise<void> {
+  expect(await records(scene)).toEqual([]);
+  // what the engine hears of its containers comes later than its answers: it may call one paused once more that was let go on
+  await waitFor(async () => ((await stateOf(scene)) === 'running' ? true : undefined), {
+    what: `${scene.input.container} runs`,
+    deadlineMs: 60_000,
+  });
+}
 
 describe('a snapshot of what is paused', () => {
   test('has what stood still, says so, and the service runs on, also when the reading fails', async () => {
@@ -40,7 +49,7 @@ describe('a snapshot of what is paused', () => {
       { guard: async () => void states.push(await stateOf(scene)) },
     );
     expect(states).toContain('paused');
-    expect(await stateOf(scene)).toBe('running');
+    await expectRunsAgain(scene);
     expect(manifestOf(scene)).toMatchObject({
       version: 5,
       consistency: 'paused',
@@ -57,8 +66,7 @@ describe('a snapshot of what is paused', () => {
       'internal',
       /cut off here/,
     );
-    expect(await stateOf(failing)).toBe('running');
-    expect(await records(failing)).toEqual([]);
+    await expectRunsAgain(failing);
     await stage.docker.getContainer(scene.containerId).stop({ t: 1 });
     damage(scene.folder);
     await scene.restore();
@@ -73,7 +81,7 @@ describe('a snapshot of what is paused', () => {
       'data_in_use',
       /dkquiet-other; stop it first/,
     );
-    expect(await stateOf(scene)).toBe('running');
+    await expectRunsAgain(scene);
     await other.stop({ t: 1 });
     let wasLetGoOn = false;
     const letGoOn = async (): Promise<void> => {
@@ -131,7 +139,7 @@ describe('a snapshot of what is paused', () => {
     const next = await running();
     await killWhileTaking(stage, next, { consistency: 'paused' });
     await next.snapshotAs({ consistency: 'paused' }, { token: 7 });
-    expect(await stateOf(next)).toBe('running');
+    await expectRunsAgain(next);
     expect(manifestOf(next).quiesced?.ran).toEqual([next.input.container]);
   });
 });
@@ -142,7 +150,7 @@ describe('a snapshot that stops by itself', () => {
     const container = stage.docker.getContainer(scene.containerId);
     await container.update({ RestartPolicy: { Name: 'unless-stopped' } });
     await scene.snapshotAs({ consistency: 'stopped', stop: {} });
-    expect(await stateOf(scene)).toBe('running');
+    await expectRunsAgain(scene);
     expect(manifestOf(scene).quiesced).toMatchObject({ how: 'stopped', ran: [] });
     const next = await running();
     await killWhileTaking(stage, next, { consistency: 'stopped', stop: {} });
@@ -193,7 +201,7 @@ describe('the application’s own commands around a snapshot', () => {
       deadlineMs: 60_000,
     });
     await inside(scene, 'test -e /tmp/thawed');
-    expect(await stateOf(scene)).toBe('running');
+    await expectRunsAgain(scene);
   });
 });
 
