@@ -13,8 +13,9 @@ import {
 } from 'node:fs';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { TransferState } from '#drivers/core';
+import { ScriptedDataDriver } from '#drivers/data';
 import { LiftlockError } from '#kernel';
 import { damage, plantTree, treeDigest, treeLines } from '../../../test/support/data-tree.js';
 import { startSecondIsOver } from '../../../test/support/start-second.js';
@@ -36,7 +37,11 @@ describe('a restore', () => {
     damage(scene.folder);
     const moved: TransferState[] = [];
     const context = scene.attempt({ transfer: (state) => void moved.push(state) });
+    const list = vi.spyOn(ScriptedDataDriver.prototype, 'list');
     await stage.restores.restore(context, scene.input);
+    // that it was touched is seen without its contents: only the outcome is hashed
+    expect(list).toHaveBeenCalledOnce();
+    list.mockRestore();
     expect(treeLines(scene.folder)).toEqual(before.lines);
     expect(treeDigest(scene.folder)).toBe(before.digest);
     expect(context.lines.join()).toContain('compared, entry by entry');

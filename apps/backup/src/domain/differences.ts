@@ -20,12 +20,12 @@ function differs(one: DataEntry['device' | 'attributes'], other: typeof one): bo
   return one !== undefined && other !== undefined && canonicalJson(one) !== canonicalJson(other);
 }
 
-/** Whether nothing at all was done to it since, not even what is not compared entry by entry (attributes, access lists). */
-export function isUntouched(wanted: readonly DataEntry[], found: readonly DataEntry[]): boolean {
+/** Whether anything at all was done to it since, be it to what is not compared entry by entry (attributes, access lists). @param found without hashes, too */
+export function wasTouched(wanted: readonly DataEntry[], found: readonly DataEntry[]): boolean {
   const changed = new Map(found.map((entry) => [entry.path, entry.changed]));
   return (
-    wanted.every((entry) => entry.changed === changed.get(entry.path)) &&
-    differences(wanted, found, 1).length === 0
+    wanted.length !== found.length ||
+    wanted.some((entry) => entry.changed !== changed.get(entry.path))
   );
 }
 
