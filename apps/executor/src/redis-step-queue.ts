@@ -12,9 +12,10 @@ export interface RedisStepQueueOptions {
   readonly site: string;
   /** Attempts that this process runs at the same time. */
   readonly concurrency: number;
+  /** Milliseconds: a Redis that does not take a job within this time has lost it. Default 2,000. */
+  readonly enqueueMs?: number;
 }
 
-/** A Redis that does not take a job within this time has lost it. */
 const ENQUEUE_MS = 2_000;
 /** A job whose process is gone is handed to another one after at most this and the interval. */
 const LOCK_MS = 10_000;
@@ -43,12 +44,13 @@ export class RedisStepQueue implements StepQueue {
 
   /** Resolves when Redis has it, or has not taken it in time: then the claim waits for the sweeper. */
   async enqueue(key: string): Promise<void> {
+    const { enqueueMs = ENQUEUE_MS } = this.options;
     let timer: NodeJS.Timeout | undefined;
     try {
       const late = new Promise<never>((_resolve, reject) => {
         timer = setTimeout(
-          () => reject(new LiftlockError('timeout', `not within ${ENQUEUE_MS} ms`)),
-          ENQUEUE_MS,
+          () => reject(new LiftlockError('timeout', `not within ${enqueueMs} ms`)),
+          enqueueMs,
         );
       });
       await Promise.race([this.add(key), late]);
