@@ -227,8 +227,9 @@ describe('what restic keeps', () => {
     await write(folder, key, randomBytes(MIB));
     const bytes = await read(folder);
     const env = { ...process.env, RESTIC_PASSWORD: 'of-the-tests', RESTIC_REPOSITORY: place() };
-    // check reads all of it under a lock of its own; stopped and killed it leaves that
-    const checking = spawn('restic', ['--no-cache', 'check', '--read-data'], { env });
+    // check reads all of it under a lock of its own, here for minutes; killed in the middle it leaves that
+    const slowly = ['--no-cache', '--limit-download', '8', 'check', '--read-data'];
+    const checking = spawn('restic', slowly, { env });
     const ended = once(checking, 'exit');
     const locks = (): string[] => readdirSync(join(place(), 'locks'));
     await waitFor(() => locks().some((name) => /^[0-9a-f]{64}$/.test(name)), {
