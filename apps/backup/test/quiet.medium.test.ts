@@ -27,6 +27,11 @@ const stateOf = async (scene: Scene): Promise<string> =>
   (await stage.docker.getContainer(scene.containerId).inspect()).State.Status;
 const manifestOf = (scene: Scene): Manifest =>
   JSON.parse(readFileSync(join(scene.location, 'manifest.json'), 'utf8')) as Manifest;
+/** As time does to what a killed service has left. */
+const leaseEnds = (scene: Scene): Promise<unknown> =>
+  stage.query(
+    `UPDATE quiets SET lease = now() - interval '1 s' WHERE container_id = '${scene.containerId}'`,
+  );
 const records = (scene: Scene): Promise<unknown[]> =>
   stage.query(`SELECT 1 FROM quiets WHERE container_id = '${scene.containerId}'`);
 /** By whoever quietened it: the sweep has nothing to do. */
@@ -128,6 +133,7 @@ describe('a snapshot of what is paused', () => {
     const scene = await running();
     await killWhileTaking(stage, scene, { consistency: 'paused' });
     expect(await stateOf(scene)).toBe('paused');
+    await leaseEnds(scene);
     await waitFor(async () => ((await stateOf(scene)) === 'running' ? true : undefined), {
       what: 'the sweep lets it go on',
       deadlineMs: 60_000,
@@ -155,6 +161,7 @@ describe('a snapshot that stops by itself', () => {
     const next = await running();
     await killWhileTaking(stage, next, { consistency: 'stopped', stop: {} });
     expect(await stateOf(next)).toBe('exited');
+    await leaseEnds(next);
     await waitFor(async () => ((await stateOf(next)) === 'running' ? true : undefined), {
       what: 'the sweep starts it again',
       deadlineMs: 60_000,
@@ -196,6 +203,7 @@ describe('the application’s own commands around a snapshot', () => {
         timeoutSeconds: 60,
       },
     });
+    await leaseEnds(scene);
     await waitFor(async () => ((await records(scene)).length === 0 ? true : undefined), {
       what: 'the sweep thaws it',
       deadlineMs: 60_000,

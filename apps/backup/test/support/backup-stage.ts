@@ -97,7 +97,8 @@ export class BackupStage {
     const services = RepositoryModule.at(repository, drivers, {
       // scenes' folders are there
       folders: [tmpdir()],
-      quieting: { leaseMs: 2_000, sweepMs: 200 },
+      // longer than any machine stands still: where one has to end, a test ends it
+      quieting: { leaseMs: 600_000, sweepMs: 200 },
     });
     class Root {}
     const app = await NestFactory.createApplicationContext(

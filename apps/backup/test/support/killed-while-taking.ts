@@ -70,7 +70,7 @@ const app = await NestFactory.createApplicationContext(
         new Repository(store),
         new DriverRegistry({ docker: async () => docker }),
         {
-          quieting: { leaseMs: 6_000, sweepMs: 600_000 },
+          quieting: { leaseMs: 600_000, sweepMs: 600_000 },
         },
       ),
     ],
