@@ -75,7 +75,12 @@ afterAll(async () => {
 async function ask(token: string, path: string, method = 'GET', body?: object): Promise<string> {
   const response = await fetch(new URL(path, fleet.url), {
     method,
-    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    headers: {
+      authorization: `Bearer ${token}`,
+      'content-type': 'application/json',
+      // see ApiClient
+      connection: 'close',
+    },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     signal: AbortSignal.timeout(60_000),
   });

@@ -37,6 +37,8 @@ export class ApiClient {
       method,
       headers: {
         authorization: `Bearer ${this.token}`,
+        // one that is kept may be closed just then: by a gateway that waited for five seconds while this process stood still
+        connection: 'close',
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         ...headers,
       },
