@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type Docker from 'dockerode';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { z } from 'zod';
 import type { HistoryEvent } from '#contracts';
 import { identify, isAlive, signalProcess, type ProcessIdentity } from '#fleet';
@@ -13,10 +13,11 @@ import { newFolder } from '../support/data-tree.js';
 import { startDocker } from '../support/docker.js';
 import { openEngine } from '../support/engine-client.js';
 import { freshFleet, type FreshFleet } from '../support/fleet.js';
+import { HeldEngine, type Way } from '../support/held-engine.js';
 import { LoneService } from '../support/lone-service.js';
 
-/** Large enough that whoever looks in time finds it at work. */
-const LARGE = 128 * 1024 * 1024;
+/** More than an engine's way keeps to itself before it is let go. */
+const LARGE = 64 * 1024 * 1024;
 
 const folder = newFolder();
 const repository = join(folder, 'fleet', 'data', 'backup');
@@ -24,6 +25,8 @@ let fleet: FreshFleet;
 let api: ApiClient;
 let docker: Docker;
 let host: string;
+/** Tars go no further than into the middle on it. */
+let held: HeldEngine;
 const services: LoneService[] = [];
 
 beforeAll(async () => {
@@ -37,6 +40,10 @@ beforeAll(async () => {
   });
   api = new ApiClient(fleet.fleet.url, fleet.fleet.token, 120_000);
 });
+beforeEach(async () => {
+  held = await HeldEngine.before({ host });
+});
+afterEach(() => held.stop());
 afterAll(async () => {
   for (const service of services) await service.remove();
   await fleet?.fleet.stop();
@@ -44,8 +51,9 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-async function serviceWithLargeData(): Promise<LoneService> {
-  const one = await LoneService.start(api, { docker, host }, folder, 'unless-stopped');
+async function serviceWithLargeData(on: { readonly host: string }): Promise<LoneService> {
+  const engine = { docker, host: on.host };
+  const one = await LoneService.start(api, engine, folder, 'unless-stopped');
   services.push(one);
   writeFileSync(join(one.data, 'large'), randomBytes(LARGE));
   return one;
@@ -95,8 +103,12 @@ function stop(one: ProcessIdentity): Promise<boolean> {
   }).then((outcome) => outcome === 'stopped');
 }
 
-/** Kills a helper that works on the service's data, or only the tar in it, as soon as one does what is said. */
+const WAYS: Readonly<Record<string, Way>> = { '--create': 'read', '--extract': 'written' };
+
+/** Kills a helper that works on the service's data, or only the tar in it, in the middle of what is said. */
 async function kill(service: LoneService, what: 'helper' | 'tar', doing: string): Promise<void> {
+  const way = WAYS[doing] ?? 'read';
+  await waitFor(() => held.holds(way), { what: `a tar ${doing}`, deadlineMs: 300_000 });
   await waitFor(
     async () => {
       const tar = findTar(service, doing);
@@ -109,6 +121,7 @@ async function kill(service: LoneService, what: 'helper' | 'tar', doing: string)
     },
     { what: `a helper with tar ${doing}`, deadlineMs: 120_000, everyMs: 5 },
   );
+  held.letGo(way);
 }
 
 const of = (history: readonly HistoryEvent[], type: string, step: RegExp): HistoryEvent[] =>
@@ -143,13 +156,15 @@ const kept = (): string[] =>
     .map(({ parentPath, name }) => join(parentPath, name));
 
 it('kill -9 of the helper and of tar in it, in mid-snapshot and mid-restore: each is begun anew, and the data is as before to the byte', async () => {
-  const service = await serviceWithLargeData();
+  const service = await serviceWithLargeData(held);
   const before = await stateOf(service);
   const id = await service.upgrade('3.0');
   await kill(service, 'helper', '--create');
   await kill(service, 'tar', '--create');
+  held.open('read');
   await kill(service, 'tar', '--extract');
   await kill(service, 'helper', '--extract');
+  held.open('written');
   const view = await api.untilEnded(id);
   expect(view.state, view.message).toBe('rolled_back');
   const history = await api.history(id);
@@ -163,7 +178,7 @@ it('kill -9 of the helper and of tar in it, in mid-snapshot and mid-restore: eac
 });
 
 it('a helper that is killed at every try of the snapshot ends the upgrade before anything is replaced', async () => {
-  const service = await serviceWithLargeData();
+  const service = await serviceWithLargeData(held);
   const before = await stateOf(service);
   const id = await service.upgrade('2.0');
   for (const what of ['tar', 'helper', 'tar'] as const) await kill(service, what, '--create');
@@ -176,7 +191,7 @@ it('a helper that is killed at every try of the snapshot ends the upgrade before
 });
 
 it('a repository that is full ends the upgrade before anything is replaced, by name; with room again the next one succeeds', async () => {
-  const service = await serviceWithLargeData();
+  const service = await serviceWithLargeData({ host });
   const before = await stateOf(service);
   const others = kept();
   const used = Number(execFileSync('du', ['-sk', repository]).toString().split('\t')[0]);

@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type Docker from 'dockerode';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { backupPage, backupRun, type BackupRun, type ListedBackup } from '#contracts';
 import { waitFor } from '#kernel';
 import { ApiClient } from '../support/api-client.js';
@@ -11,7 +11,11 @@ import { damage, newFolder, treeDigest } from '../support/data-tree.js';
 import { startDocker } from '../support/docker.js';
 import { openEngine } from '../support/engine-client.js';
 import { freshFleet, type FreshFleet } from '../support/fleet.js';
+import { HeldEngine } from '../support/held-engine.js';
 import { LoneService } from '../support/lone-service.js';
+
+/** More than an engine's way keeps to itself before it is let go. */
+const LARGE = 32 * 1024 * 1024;
 
 const folder = newFolder();
 let fleet: FreshFleet;
@@ -20,11 +24,12 @@ let cli: Cli;
 let docker: Docker;
 let host: string;
 const services: LoneService[] = [];
+const ways: HeldEngine[] = [];
 
 beforeAll(async () => {
   [{ host }, { docker }] = await Promise.all([startDocker(), openEngine()]);
   fleet = await freshFleet({
-    env: { LIFTLOCK_DRIVERS: 'docker', LIFTLOCK_LEASE_MS: '10000' },
+    env: { LIFTLOCK_DRIVERS: 'docker', LIFTLOCK_LEASE_MS: '20000' },
     appEnv: { backup: { LIFTLOCK_BACKUP_AT_ONCE: '1' } },
   });
   api = new ApiClient(fleet.fleet.url, fleet.fleet.token, 120_000);
@@ -33,13 +38,27 @@ beforeAll(async () => {
 afterAll(async () => {
   for (const service of services) await service.remove();
   await fleet?.stop();
+  for (const way of ways) await way.stop();
   rmSync(folder, { recursive: true, force: true });
 });
+afterEach(() => {
+  for (const way of ways) way.open('read');
+});
 
-async function newService(): Promise<LoneService> {
-  const one = await LoneService.start(api, { docker, host }, folder, 'unless-stopped');
+async function newService(on: { readonly host: string } = { host }): Promise<LoneService> {
+  const engine = { docker, host: on.host };
+  const one = await LoneService.start(api, engine, folder, 'unless-stopped');
   services.push(one);
   return one;
+}
+
+/** One whose data is read to the middle, and no further before the way is opened. */
+async function heldService(): Promise<{ readonly service: LoneService; readonly way: HeldEngine }> {
+  const way = await HeldEngine.before({ host });
+  ways.push(way);
+  const service = await newService(way);
+  writeFileSync(join(service.data, 'large'), randomBytes(LARGE));
+  return { service, way };
 }
 const backupsOf = async ({ name }: LoneService): Promise<ListedBackup[]> => {
   const { stdout } = await cli.run(['backups', 'list', '--application', name, '-o', 'json']);
@@ -93,8 +112,7 @@ it('create stops, reads, starts again, and restore brings it back: to a folder, 
 });
 
 it('the same key begins it once; no upgrade begins meanwhile, and none is begun beside one', async () => {
-  const service = await newService();
-  writeFileSync(join(service.data, 'large'), randomBytes(256 * 1024 * 1024));
+  const { service, way } = await heldService();
   const body = { environment: service.name, application: service.name, component: 'web' };
   const key = { 'idempotency-key': randomUUID() };
   const begin = (headers: Record<string, string>): ReturnType<ApiClient['request']> =>
@@ -109,6 +127,7 @@ it('the same key begins it once; no upgrade begins meanwhile, and none is begun 
   expect(other.status).toBe(409);
   expect(JSON.stringify(other.body)).toContain(run.id);
   await expect(service.upgrade('2.0')).rejects.toThrow(/a backup \(bak_/);
+  way.open('read');
   expect((await untilEnded(run.id)).state).toBe('succeeded');
   const id = await service.upgrade('2.0', { bakeSeconds: 600 });
   await api.until(id, 'baking', 300_000);
@@ -118,7 +137,7 @@ it('the same key begins it once; no upgrade begins meanwhile, and none is begun 
 it('what is more than the service does at a time waits, untouched, for its turn', async () => {
   const [held, waiting] = [await newService(), await newService()];
   const told = join(held.data, '..', 'told');
-  const until = 'for i in $(seq 600); do [ -e /told/go ] && exit 0; sleep 0.1; done; exit 1';
+  const until = 'for i in $(seq 3000); do [ -e /told/go ] && exit 0; sleep 0.1; done; exit 1';
   await pauses(held, { before: script(`touch /told/begun; ${until}`) });
   const begin = async ({ name }: LoneService): Promise<BackupRun> => {
     const body = { environment: name, application: name, component: 'web' };
@@ -164,18 +183,15 @@ it('a snapshot that pauses and freezes goes into the upgrade and back, and creat
 });
 
 it('a backup service that is killed leaves nothing stopped and nothing held', async () => {
-  const service = await newService();
-  writeFileSync(join(service.data, 'large'), randomBytes(256 * 1024 * 1024));
+  const { service, way } = await heldService();
   const before = await service.inspect();
   const body = { environment: service.name, application: service.name, component: 'web' };
   const { id } = backupRun.parse((await api.request('POST', '/v1/backups', body)).body);
-  await waitFor(async () => !(await isRunning(service)), {
-    what: 'the service is stopped',
-    deadlineMs: 60_000,
-    everyMs: 5,
-  });
+  await waitFor(() => way.holds('read'), { what: 'its data is read', deadlineMs: 120_000 });
+  expect(await isRunning(service)).toBe(false);
   const backups = fleet.fleet.service('backup');
   await backups.kill9();
+  way.open('read');
   await backups.restart();
   const ended = await untilEnded(id);
   expect(ended.state).toBe('failed');
@@ -207,6 +223,6 @@ async function untilEnded(id: string): Promise<BackupRun> {
       const run = backupRun.parse((await api.insist('GET', `/v1/backup-runs/${id}`)).body);
       return run.state === 'running' ? undefined : run;
     },
-    { what: `${id} has ended`, deadlineMs: 60_000 },
+    { what: `${id} has ended`, deadlineMs: 300_000 },
   );
 }
