@@ -7,8 +7,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { withClient } from '#fleet';
 import { waitFor } from '#kernel';
 import { EVENT_STREAM } from '#contracts';
-import { QueryClient, type Bus } from '#bus';
-import { SceneServers, takeMessages } from '../../../test/support/service-scene.js';
+import type { Bus } from '#bus';
+import { patientQueries, SceneServers, takeMessages } from '../../../test/support/service-scene.js';
 import { CoordinatorModule } from '../src/coordinator.module.js';
 import { Resender } from '../src/resender.js';
 
@@ -85,7 +85,7 @@ async function upgrade(): Promise<string> {
   );
   const { upgrade: made } = await waitFor(
     () =>
-      new QueryClient(gateway).ask('create-upgrade', {
+      patientQueries(gateway).ask('create-upgrade', {
         actor: 'ann',
         request: { environment: 'prod', application: 'shop', release: 'shop-2' },
       }),

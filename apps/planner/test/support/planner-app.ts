@@ -11,9 +11,14 @@ import {
   type QueryData,
   type ReplyEnvelope,
 } from '#contracts';
-import { QueryClient, type Bus } from '#bus';
+import type { Bus, QueryClient } from '#bus';
 import type { FreshNats } from '../../../../test/support/index.js';
-import { SceneServers, takeMessages } from '../../../../test/support/service-scene.js';
+import {
+  patientQueries,
+  publishSurely,
+  SceneServers,
+  takeMessages,
+} from '../../../../test/support/service-scene.js';
 import { PlannerModule } from '../../src/planner.module.js';
 
 export async function startPlanner(servers: SceneServers): Promise<INestApplication> {
@@ -101,8 +106,8 @@ export async function openScene(
   return {
     servers,
     coordinator,
-    gateway: new QueryClient(gateway),
-    notifier: new QueryClient(notifier),
+    gateway: patientQueries(gateway),
+    notifier: patientQueries(notifier),
     executor,
     answers,
     answerTo: async (upgrade, count = 1) => {
@@ -123,7 +128,7 @@ export async function openScene(
         from: 'coordinator',
         data,
       };
-      await coordinator.publish({
+      await publishSurely(coordinator, {
         subject: commandSubject('compute-plan', 'planner'),
         id,
         payload: JSON.stringify(envelope),
