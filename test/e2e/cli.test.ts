@@ -126,6 +126,8 @@ describe('upgrade', () => {
   it('a second one is refused and the first one named', async () => {
     await writeControl(run.world, { rules: [holding] });
     const id = await begin();
+    // it has its locks from when it begins
+    await fleet.api.until(id, 'running');
     const second = await upgrade();
     expect(second.code).toBe(1);
     expect(second.stderr).toContain(id);
