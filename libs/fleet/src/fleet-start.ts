@@ -57,8 +57,8 @@ export interface FleetParts {
   readonly wasUp: boolean;
 }
 
-/** Milliseconds that something which runs from an earlier start may take to answer before it is replaced. */
-const KEEP_DEADLINE_MS = 5_000;
+/** Milliseconds that something which runs from an earlier start may take to answer before it is replaced: longer than a machine stands still. */
+const KEEP_DEADLINE_MS = 30_000;
 
 export async function startFleet(options: FleetOptions): Promise<FleetParts> {
   const start = new FleetStart(options);
