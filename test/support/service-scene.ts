@@ -54,6 +54,12 @@ export function patientQueries(bus: Bus): QueryClient {
   return new QueryClient(Object.create(bus, { request: { value: request } }) as Bus);
 }
 
+/** The same of a service in the test's own process: who is to answer stands still with it. */
+export function makePatient(bus: Bus): void {
+  const request = bus.request.bind(bus);
+  bus.request = (subject, payload) => request(subject, payload, ANSWER_MS);
+}
+
 /** As the relay does: until the broker has taken it. */
 export async function publishSurely(
   bus: Bus,

@@ -2,8 +2,10 @@ import 'reflect-metadata';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
+import { Bus } from '#bus';
 import { HEALTH_CHECKS, HealthController } from '#service';
 import { freshDatabase, freshNats } from '../../../../test/support/index.js';
+import { makePatient } from '../../../../test/support/service-scene.js';
 import type { Role, TokenCreated } from '#contracts';
 import { env } from '../../src/env.js';
 import { GatewayModule } from '../../src/gateway.module.js';
@@ -59,6 +61,7 @@ export async function startGateway(
     },
   );
   GatewayModule.configure(app);
+  makePatient(app.get(Bus));
   await app.listen(0, '127.0.0.1');
   const url = await app.getUrl();
   const responders = new Responders(nats.url, (one) => nats.user(one));
@@ -68,6 +71,8 @@ export async function startGateway(
     fetch(`${url}${path}`, {
       ...init,
       headers: {
+        // one that is kept may be closed while this process stands still
+        connection: 'close',
         ...(token === '' ? {} : { authorization: `Bearer ${token}` }),
         ...(headers as Record<string, string>),
       },
