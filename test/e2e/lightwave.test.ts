@@ -12,6 +12,8 @@ import { IMAGE, Lightwave } from '../support/lightwave.js';
 
 const PASSWORD = `Admin!23-${Math.random().toString(36).slice(2)}`;
 const SECRET = 'LIFTLOCK_SECRET_LIGHTWAVE_ADMIN';
+/** Seconds that an upgrade lasts which a test ends: fewer than its check has. */
+const LONG = 500;
 let folder: string;
 let fleet: EmbeddedFleet;
 let hosts: LightwaveHosts;
@@ -116,7 +118,7 @@ describe('example D: Lightwave on two Docker hosts', () => {
   });
 
   it('the password is there while it is needed, goes on pause, and comes again', async () => {
-    const lightwave = await start({ seconds: 6 });
+    const lightwave = await start({ seconds: LONG });
     const { id } = await lightwave.upgrade();
     await waitFor(() => lightwave.hasPassword(1), {
       what: 'the password',
@@ -127,12 +129,14 @@ describe('example D: Lightwave on two Docker hosts', () => {
       ...{ what: 'the upgrade of node 1', deadlineMs: 60_000, everyMs: 50 },
     });
     expect((await api.act(id, 'pause')).status).toBeLessThan(300);
+    await lightwave.goOn(1);
     await waitFor(() => lightwave.hasPassword(1) === false, {
       what: 'no password',
       deadlineMs: 60_000,
     });
     expect((await api.get(id)).state).toBe('paused');
     expect((await api.act(id, 'resume')).status).toBeLessThan(300);
+    await lightwave.goOn(2);
     const end = await api.untilEnded(id);
     expect(end.state, end.message).toBe('succeeded');
     const lane = 'h1/w1/sts@node-1/';
@@ -150,7 +154,7 @@ describe('example D: Lightwave on two Docker hosts', () => {
 
   it('a way back that is stuck waits for a person without the password, and goes on when it is mended', async () => {
     // the backup is taken away while the upgrade runs
-    const lightwave = await start({ failOn: 1, seconds: 15 });
+    const lightwave = await start({ failOn: 1, seconds: LONG });
     const before = await lightwave.state(1);
     const { id } = await lightwave.upgrade();
     await waitFor(() => lightwave.hasPassword(1), {
@@ -162,6 +166,7 @@ describe('example D: Lightwave on two Docker hosts', () => {
     const [backup = ''] = readdirSync(backups);
     const away = join(folder, 'backup-away');
     renameSync(join(backups, backup), away);
+    await lightwave.goOn(1);
     const stuck = await api.untilEnded(id);
     expect(stuck.state, stuck.message).toBe('needs_attention');
     expect(stuck.message).toContain('there is no backup');

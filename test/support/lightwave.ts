@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { rootFolder } from '#fleet';
+import { waitFor } from '#kernel';
 import type { ApiClient } from './api-client.js';
 import { plantTree, treeDigest, treeLines } from './data-tree.js';
 import { NODES, type LightwaveHosts, type Node } from './lightwave-hosts.js';
@@ -78,6 +79,19 @@ export class Lightwave {
       ...{ environment: 'directory', application: 'lightwave', release: 'lightwave-1.1.0' },
       policy,
     });
+  }
+
+  /** Ends what its upgrade lasts for (`seconds`), when it has come to that. */
+  async goOn(node: Node): Promise<void> {
+    await waitFor(
+      async () => {
+        const said = await this.hosts.run(['journal', String(node)]);
+        if (!said.includes('Running vdcupgrade')) return false;
+        await this.hosts.docker(node, 'exec', 'lightwave', 'busybox', 'killall', 'sleep');
+        return true;
+      },
+      { what: `the upgrade of node ${node} is under way`, deadlineMs: 120_000 },
+    );
   }
 
   /** What it says that its data is. */
