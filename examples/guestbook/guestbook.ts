@@ -11,6 +11,9 @@ import { startScript, type GuestbookVersion } from './start-script.js';
 const LIST_DATA =
   'cd /data && find . -exec stat -c "%n %F %a %u %g %s %Y" {} + | sort; find . -type f -exec sha256sum {} + | sort';
 
+/** Milliseconds for which an answer is waited for where something listens: longer than a machine stands still. */
+const ANSWER_MS = 30_000;
+
 /** A small stateful service on a real Docker Engine. Its images are built on the spot: nothing is pulled. */
 export class Guestbook {
   private readonly engine: Docker;
@@ -59,7 +62,7 @@ export class Guestbook {
     await container.start();
     await waitFor(async () => (await this.version()) === version, {
       what: `${this.name} answers as ${version} at ${this.url}/version`,
-      deadlineMs: 30_000,
+      deadlineMs: 120_000,
     });
   }
 
@@ -77,7 +80,7 @@ export class Guestbook {
     const response = await fetch(`${this.url}/cgi-bin/sign`, {
       method: 'POST',
       body: `${entry}\n`,
-      signal: AbortSignal.timeout(5_000),
+      signal: AbortSignal.timeout(ANSWER_MS),
     });
     if (!response.ok)
       throw new LiftlockError('target_refused', `the guest book answered ${response.status}`);
@@ -140,7 +143,9 @@ export class Guestbook {
 
   private async read(path: string): Promise<string | undefined> {
     try {
-      const response = await fetch(`${this.url}${path}`, { signal: AbortSignal.timeout(2_000) });
+      const response = await fetch(`${this.url}${path}`, {
+        signal: AbortSignal.timeout(ANSWER_MS),
+      });
       return response.ok ? await response.text() : undefined;
     } catch {
       // it does not answer, or not to the end: that is all there is to know
