@@ -1,10 +1,16 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { rootFolder } from '#fleet';
 import { waitFor } from '#kernel';
 
-const DEADLINE_MS = 120_000;
+/** Milliseconds until one that does not end is ended: an upgrade of pods takes minutes on a busy machine. */
+const DEADLINE_MS = 600_000;
+
+/** What Linux says of a process, told on its fourth descriptor when it ends: whoever looked from outside might look too late. */
+const TELLS_STATUS = `data:text/javascript,${encodeURIComponent(`
+  import { readFileSync, writeSync } from 'node:fs';
+  process.on('exit', () => writeSync(3, readFileSync('/proc/self/status')));
+`)}`;
 
 export interface CliEnd {
   /** Exit code; -1 when a signal ended it. */
@@ -17,11 +23,13 @@ export interface CliEnd {
 export class CliRun {
   stdout = '';
   stderr = '';
+  private status = '';
   readonly end: Promise<CliEnd>;
 
   constructor(private readonly child: ChildProcess) {
     child.stdout?.setEncoding('utf8').on('data', (text: string) => (this.stdout += text));
     child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));
+    child.stdio[3]?.on('data', (bytes: Buffer) => (this.status += bytes.toString('utf8')));
     this.end = new Promise((resolve, reject) => {
       child.once('error', reject);
       child.once('close', (code) =>
@@ -39,25 +47,10 @@ export class CliRun {
     });
   }
 
-  /** The most that it had in memory at a time (`VmHWM` of proc(5)), in bytes; waits for its end. */
+  /** The most that it had in memory at a time (`VmHWM` of proc(5)), in bytes, as one that is measured says at its end. */
   async peakBytes(): Promise<number> {
-    const { pid } = this.child;
-    let peak = 0;
-    let hasEnded = false;
-    void this.end.finally(() => (hasEnded = true)).catch(() => undefined);
-    await waitFor(
-      () => {
-        try {
-          const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-          peak = Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? peak / 1024) * 1024;
-        } catch {
-          // it has ended
-        }
-        return hasEnded;
-      },
-      { what: 'the end of the CLI', deadlineMs: DEADLINE_MS, everyMs: 20 },
-    );
-    return peak;
+    await this.end;
+    return Number(/^VmHWM:\s+(\d+) kB$/m.exec(this.status)?.[1]) * 1024;
   }
 
   signal(name: NodeJS.Signals): void {
@@ -73,15 +66,16 @@ export class Cli {
     return new Cli({ LIFTLOCK_SERVER: server, LIFTLOCK_TOKEN: token });
   }
 
-  start(args: readonly string[], input = ''): CliRun {
+  start(args: readonly string[], input = '', { isMeasured = false } = {}): CliRun {
     const main = join(rootFolder(), 'dist', 'apps', 'cli', 'src', 'main.js');
     const { LIFTLOCK_SERVER: _server, LIFTLOCK_TOKEN: _token, ...rest } = process.env;
-    const child = spawn(process.execPath, ['--enable-source-maps', main, ...args], {
+    const first = isMeasured ? ['--import', TELLS_STATUS] : [];
+    const child = spawn(process.execPath, ['--enable-source-maps', ...first, main, ...args], {
       env: { ...rest, ...this.env },
-      stdio: 'pipe',
+      stdio: ['pipe', 'pipe', 'pipe', ...(isMeasured ? (['pipe'] as const) : [])],
       timeout: DEADLINE_MS,
     });
-    child.stdin.end(input);
+    child.stdin?.end(input);
     return new CliRun(child);
   }
 

@@ -227,7 +227,8 @@ describe('liftlock mirror copy, as a process', () => {
     ];
     const hosts = ['--insecure', server.host, '--insecure', other.host];
     for (const [at, to] of places.slice(1).entries()) {
-      const run = cli.start(['mirror', 'copy', places[at] ?? '', to, ...hosts]);
+      const words = ['mirror', 'copy', places[at] ?? '', to, ...hosts];
+      const run = cli.start(words, '', { isMeasured: true });
       const peak = await run.peakBytes();
       const { code, stderr } = await run.end;
       expect(code, stderr).toBe(0);
