@@ -44,7 +44,7 @@ beforeAll(async () => {
     }),
   );
   for (const what of ['deployment/web', 'statefulset/db'])
-    await cluster.kubectl(['rollout', 'status', what, '--timeout=60s']);
+    await cluster.kubectl(['rollout', 'status', what, '--timeout=300s']);
 });
 afterAll(async () => {
   await fleet?.stop();

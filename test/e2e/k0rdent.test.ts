@@ -48,6 +48,7 @@ beforeAll(async () => {
   for (const file of readdirSync(join(EXAMPLE, 'documents'))) adapt(join('documents', file));
   adapt('fleet.yaml');
   await applied('environment.yaml', 'application.yaml', 'releases.yaml');
+  await k0rdent.untilSettled();
 }, 900_000);
 afterAll(async () => {
   await fleet?.stop();

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
+import { waitFor } from '#kernel';
 import { K0RDENT_DEFINITIONS } from './k0rdent-definitions.js';
 import type { TestCluster } from './kubernetes.js';
 
@@ -73,6 +74,9 @@ export class K0rdent {
   private readonly releases = new Map<string, Release>();
   private readonly stopping = new AbortController();
   private running: Promise<void> = Promise.resolve();
+  private told = 0;
+  /** Looks at all objects that found nothing to tell. */
+  private quietLooks = 0;
 
   private constructor(
     private readonly namespace: string,
@@ -83,7 +87,7 @@ export class K0rdent {
   static async start(cluster: TestCluster): Promise<K0rdent> {
     await cluster.apply(...K0RDENT_DEFINITIONS);
     await cluster.kubectl([
-      ...['wait', '--for=condition=Established', '--timeout=60s'],
+      ...['wait', '--for=condition=Established', '--timeout=300s'],
       ...K0RDENT_DEFINITIONS.map(
         (one) => `crd/${(one as { metadata: { name: string } }).metadata.name}`,
       ),
@@ -108,15 +112,28 @@ export class K0rdent {
     this.proxy.kill();
   }
 
+  /** Until all statuses are as the objects are now. */
+  async untilSettled(): Promise<void> {
+    // one may be under way, and have begun before
+    const looks = this.quietLooks + 2;
+    await waitFor(() => this.quietLooks >= looks, {
+      ...{ what: 'k0rdent has told all', deadlineMs: 120_000 },
+    });
+  }
+
   private async run(): Promise<void> {
     const { signal } = this.stopping;
     while (!signal.aborted) {
-      await this.reconcile();
+      // as a controller does that was refused, or not answered in time: once more
+      await waitFor(() => this.reconcile().then(() => true), {
+        ...{ what: 'k0rdent', deadlineMs: 60_000, everyMs: TICK_MS },
+      });
       await delay(TICK_MS, undefined, { signal }).catch(() => undefined);
     }
   }
 
   private async reconcile(): Promise<void> {
+    const { told } = this;
     const own = `${API}/namespaces/${this.namespace}`;
     const templates = await this.list<Chain>(`${own}/servicetemplates`);
     const chains = await this.list<Chain>(`${own}/servicetemplatechains`);
@@ -156,6 +173,7 @@ export class K0rdent {
           ),
         })),
       });
+    if (this.told === told) this.quietLooks += 1;
   }
 
   /** One step of each service towards its template, in each of the clusters. */
@@ -241,6 +259,7 @@ export class K0rdent {
 
   /** What is gone meanwhile needs no status. */
   private async tell(path: string, status: object): Promise<void> {
+    this.told += 1;
     const answer = await fetch(`${this.url}${path}/status`, {
       method: 'PATCH',
       headers: { 'content-type': 'application/merge-patch+json' },
