@@ -27,7 +27,7 @@ export interface IseclOptions {
   readonly also?: Spec;
   /** The only services that there are; default: all. */
   readonly only?: readonly string[];
-  /** Of checks; default: the example's. */
+  /** Of the check of the service whose upgrade fails; default: the example's. */
   readonly deadlineSeconds?: number;
 }
 
@@ -84,16 +84,16 @@ export class Isecl {
   }
 
   /** The services at v3.6, and the documents. */
-  async start(api: ApiClient, { fail = '', ...options }: IseclOptions = {}): Promise<void> {
+  async start(api: ApiClient, options: IseclOptions = {}): Promise<void> {
     await this.run(['images']);
-    await this.run(['start', ...(options.only ?? [])], { ISECL_FAIL: fail });
+    await this.run(['start', ...(options.only ?? [])], { ISECL_FAIL: options.fail ?? '' });
     await this.apply(api, options);
   }
 
   /** The documents as they stand in the example, but for where things are. */
   async apply(
     api: ApiClient,
-    { also, only, deadlineSeconds = 300 }: IseclOptions = {},
+    { fail = '', also, only, deadlineSeconds = 300 }: IseclOptions = {},
   ): Promise<void> {
     const { namespace } = this.cluster;
     const folder = join(EXAMPLE, 'documents');
@@ -104,7 +104,11 @@ export class Isecl {
       const text = this.placed(readFileSync(join(folder, `${file}.yaml`), 'utf8'))
         .replaceAll(KUBECONFIG, this.secret)
         .replaceAll(/^( +(?:name|application|chains): \[?)isecl(?=$|\]|-[34])/gm, `$1${namespace}`)
-        .replaceAll('deadlineSeconds: 300', `deadlineSeconds: ${deadlineSeconds}`);
+        // the others come up, on whatever machine
+        .replace(
+          new RegExp(`(- name: ${fail}\\n[^]*?deadlineSeconds: )300`),
+          `$1${deadlineSeconds}`,
+        );
       const body = parse(text) as Parameters<ApiClient['put']>[1] & {
         spec: Spec;
       };
