@@ -21,7 +21,7 @@ afterAll(() => fleet.remove(), 180_000);
 async function clientOf({ url }: ComposeFleet): Promise<ApiClient> {
   await waitFor(async () => (await fetch(`${url}/health/ready`)).ok, {
     what: 'the gateway is ready',
-    deadlineMs: 120_000,
+    deadlineMs: 300_000,
   });
   return new ApiClient(url, await fleet.bootstrapToken());
 }
@@ -35,7 +35,7 @@ describe('docker-compose.yml, on a base that debootstrap made', () => {
         const text = await fleet.inside(app, 'node', '-e', look);
         return text.startsWith('true') && text;
       };
-      const seen = await waitFor(ready, { what: `${app} is ready`, deadlineMs: 60_000 });
+      const seen = await waitFor(ready, { what: `${app} is ready`, deadlineMs: 300_000 });
       expect(seen).toBe('true 10001 service.env');
     }
   });
