@@ -4,7 +4,7 @@ import { LiftlockError, waitFor } from '#kernel';
 import { attachPrivateEngine, ensureDockerEngine } from './docker-engine.js';
 import { EmbeddedFleet } from './embedded-fleet.js';
 import { lockHolder, takeLock, type FleetLock } from './fleet-lock.js';
-import type { FleetOptions } from './fleet-start.js';
+import { KEEP_DEADLINE_MS, type FleetOptions } from './fleet-start.js';
 import { readState, writeState, type FleetState } from './fleet-state.js';
 import { engineFolder } from './fleet-stop.js';
 import { obtainServers } from './obtain-servers.js';
@@ -121,7 +121,15 @@ async function ensureEngine(
   const known = state.engine.identity;
   if (known !== undefined && isAlive(known)) {
     const engine = attachPrivateEngine(own, known);
-    if (await engine.isRunning()) return engine.host;
+    const answers = await waitFor(
+      async () => ((await engine.isRunning()) ? 'yes' : isAlive(known) ? undefined : 'no more'),
+      {
+        ...{ what: 'the Docker Engine answers', deadlineMs: KEEP_DEADLINE_MS },
+        ...(signal ? { signal } : {}),
+      },
+    ).catch(() => 'not in time');
+    signal?.throwIfAborted();
+    if (answers === 'yes') return engine.host;
     await engine.stop();
   }
   const engine = await ensureDockerEngine({

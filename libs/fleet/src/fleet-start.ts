@@ -58,7 +58,7 @@ export interface FleetParts {
 }
 
 /** Milliseconds that something which runs from an earlier start may take to answer before it is replaced: longer than a machine stands still. */
-const KEEP_DEADLINE_MS = 30_000;
+export const KEEP_DEADLINE_MS = 30_000;
 
 export async function startFleet(options: FleetOptions): Promise<FleetParts> {
   const start = new FleetStart(options);

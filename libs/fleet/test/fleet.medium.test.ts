@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {
   EmbeddedFleet,
+  ensureFleet,
   identify,
   isAlive,
   isPortFree,
@@ -57,6 +58,11 @@ function pids(): number[] {
   );
 }
 
+function enginePids(): number[] {
+  const { identity } = state().engine;
+  return identity === undefined ? [] : [identity.pid];
+}
+
 function starts(): { pid: number; env: Record<string, string> }[] {
   return readFileSync(join(folder, '..', 'ledger'), 'utf8')
     .trim()
@@ -88,6 +94,17 @@ describe('up', () => {
     expect(await runUp(options)).toBe(0);
     expect(lines.at(-1)).toBe(`already up: ${readFleet(folder)?.url}`);
     expect(pids()).toEqual(before);
+  });
+
+  test('what stands still for a while is kept, the engine with its containers, too', async () => {
+    await ensureFleet({ ...options, docker: true });
+    // where the machine has an engine, none is our own
+    const all = (): number[] => [...pids(), ...enginePids()];
+    const before = all();
+    for (const pid of before) process.kill(pid, 'SIGSTOP');
+    setTimeout(() => before.forEach((pid) => process.kill(pid, 'SIGCONT')), 10_000);
+    expect(await ensureFleet({ ...options, docker: true })).toMatchObject({ wasUp: true });
+    expect(all()).toEqual(before);
   });
 
   test('two at once: one starts the fleet, the other waits for it', async () => {
