@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {
   EmbeddedFleet,
   ensureFleet,
+  freePort,
   identify,
   isAlive,
   isPortFree,
@@ -26,7 +27,7 @@ let folder: string;
 let options: FleetOptions;
 const lines: string[] = [];
 
-beforeEach(() => {
+beforeEach(async () => {
   const base = newFolder('fleet');
   folder = join(base, '.liftlock');
   lines.length = 0;
@@ -34,6 +35,8 @@ beforeEach(() => {
     folder,
     root: buildFixture(join(base, 'root')),
     apps: FEW,
+    // the usual one is taken and left by whatever fleet is on this machine
+    port: await freePort(),
     fsync: false,
     tied: true,
     env: { FIXTURE_LEDGER: join(base, 'ledger') },
