@@ -16,7 +16,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { LiftlockError } from '#kernel';
+import { LiftlockError, waitFor } from '#kernel';
 import {
   blocksOf,
   damage,
@@ -331,6 +331,8 @@ describe('who works on a folder', () => {
         },
       );
       await once(child.stdout, 'data');
+      const name = (): string => readFileSync(`/proc/${child.pid}/comm`, 'utf8').trim();
+      await waitFor(() => name() === 'sleep', { what: 'it sleeps', deadlineMs: 60_000 });
       return async () => {
         child.kill('SIGKILL');
         await once(child, 'exit');
