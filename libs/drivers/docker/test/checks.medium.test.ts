@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { isDeepStrictEqual } from 'node:util';
 import type Docker from 'dockerode';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -122,7 +123,8 @@ describe('the log', () => {
   });
 
   test('of an earlier start does not count', async () => {
-    const first = '[ -e /tmp/second ] || echo ready; touch /tmp/second; exec sleep 600';
+    // what it says is seen at once: by then it must know that it is not to say it again
+    const first = '[ -e /tmp/second ] || { touch /tmp/second; echo ready; }; exec sleep 600';
     const { name, container } = await run(first);
     await check(name, { type: 'log', patterns: ['ready'] });
     await container.restart({ t: 0 });
@@ -207,9 +209,21 @@ describe('over the network', () => {
     });
     await new Promise<void>((resolve) => void mended.listen(0, '127.0.0.1', resolve));
     const url = `http://127.0.0.1:${(mended.address() as AddressInfo).port}/`;
-    deadline = performance.now() + 1_000;
-    const { looks } = await check(name, { type: 'http', url, deadlineSeconds: 1 });
-    expect([looks, asked]).toEqual([2, 2]);
+    const attempt = async (): Promise<unknown> => {
+      asked = 0;
+      deadline = performance.now() + 1_000;
+      const checking = check(name, { type: 'http', url, deadlineSeconds: 1 });
+      const seen = await checking.then(
+        ({ looks }) => looks,
+        (error: unknown) => LiftlockError.from(error).message,
+      );
+      return [seen, asked];
+    };
+    // a look has two seconds, in which a machine may stand still: only what is missed again and again is not asked in time
+    let found = await attempt();
+    for (let again = 0; !isDeepStrictEqual(found, [2, 2]) && again < 4; again += 1)
+      found = await attempt();
+    expect(found).toEqual([2, 2]);
     mended.closeAllConnections();
     mended.close();
   });
