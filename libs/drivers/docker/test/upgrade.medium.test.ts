@@ -154,18 +154,18 @@ describe('an upgrade', () => {
 
   test('whose stop was called back while the engine goes on with it: the old one is up afterwards, and stays so', async () => {
     const ends = 'until [ -e /tmp/go ]; do sleep 0.1; done';
-    const one = await startOld('called-back', {
-      Cmd: ['sh', '-c', `trap 'echo stopping; ${ends}; exit 0' TERM; while :; do sleep 0.1; done`],
-      StopTimeout: 1,
-    });
+    const script = `trap 'echo stopping; ${ends}; exit 0' TERM; echo listens; while :; do sleep 0.1; done`;
+    const one = await startOld('called-back', { Cmd: ['sh', '-c', script], StopTimeout: 1 });
     const { StartedAt } = (await inspect(one.containerId)).State;
+    const log = () => docker.getContainer(one.containerId).logs({ stdout: true, follow: false });
+    const untilSaid = (word: string): Promise<boolean> =>
+      waitFor(async () => String(await log()).includes(word), { what: word, deadlineMs: 60_000 });
+    // before, it would not hear that it is to stop
+    await untilSaid('listens');
     const calledBack = new AbortController();
     const context = one.attempt({ signal: calledBack.signal });
     const stopping = failureOf(driver.instances.stop(context, { ...one, stopTimeoutSeconds: 90 }));
-    const log = () => docker.getContainer(one.containerId).logs({ stdout: true, follow: false });
-    await waitFor(async () => String(await log()).includes('stopping'), {
-      ...{ what: 'the old one is told to stop', deadlineMs: 60_000 },
-    });
+    await untilSaid('stopping');
     calledBack.abort(new LiftlockError('fenced', 'the attempt is called back'));
     await stopping;
     const lines: string[] = [];
