@@ -117,15 +117,25 @@ describe('a command in the instance', () => {
     });
     await made.start();
     // the pause between two runs grows, up to a minute
-    await waitFor(
-      async () => {
-        const { RestartCount, State } = await made.inspect();
-        return RestartCount >= 5 && State.Restarting;
-      },
-      { what: 'a long pause', deadlineMs: 60_000 },
+    const pause = async (): Promise<number | undefined> => {
+      const { RestartCount, State } = await made.inspect();
+      return RestartCount >= 5 && State.Restarting ? RestartCount : undefined;
+    };
+    const inOnePause = async <T>(act: () => Promise<T>): Promise<T> => {
+      for (;;) {
+        const before = await waitFor(pause, { what: 'a long pause', deadlineMs: 90_000 });
+        const outcome = await act();
+        // in a run between two it is another thing
+        if ((await pause()) === before) return outcome;
+      }
+    };
+    expect(await inOnePause(() => undo('true'))).toMatchObject({ found: 'nothing_to_do' });
+    const error = await inOnePause(() =>
+      command('true').then(
+        () => new LiftlockError('internal', 'it was run'),
+        (thrown: unknown) => LiftlockError.from(thrown),
+      ),
     );
-    expect(await undo('true')).toMatchObject({ found: 'nothing_to_do' });
-    const error = await failureOf(command('true'));
     expect(error).toMatchObject({ code: 'hook_failed', retryable: true });
     expect(error.message).toContain('is restarting');
   });
