@@ -1,7 +1,6 @@
-import { rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { setTimeout as delay } from 'node:timers/promises';
 import type Docker from 'dockerode';
 import type { DataSource, Driver } from '#drivers/core';
 import { dockerDriver } from '#drivers/docker';
@@ -10,9 +9,6 @@ import { newFolder } from '../../../../test/support/data-tree.js';
 import { cleanUp, openEngine } from '../../../../test/support/engine-client.js';
 import { serviceImage } from '../../../../test/support/service-image.js';
 import { contextOf } from '../../../../test/support/step-context.js';
-
-/** Milliseconds that an engine has for a kill, at most, before its helper's output is read on. */
-const KILLED_MS = 5_000;
 
 /** Containers with data on the shared engine, and the driver that reads and writes it. */
 export class DataScene {
@@ -79,19 +75,22 @@ export class DataScene {
 
   /** Reads on though its helpers are killed at the first piece. */
   async readKilled(archive: Readable): Promise<Buffer> {
+    let killing: Promise<unknown> | undefined;
     const kill = async (): Promise<void> => {
-      for (const name of await this.helpers()) await this.docker.getContainer(name.slice(1)).kill();
+      const helpers = (await this.helpers()).map((name) => this.docker.getContainer(name.slice(1)));
+      const found = await Promise.all(helpers.map((helper) => helper.inspect()));
+      killing = Promise.all(helpers.map((helper) => helper.kill()));
+      killing.catch(() => undefined);
+      // of one whose output nobody takes an engine may not tell the end: that its process has ended says it, too
+      await waitFor(() => found.every(({ State: { Pid } }) => hasEnded(Pid)), {
+        ...{ what: 'the helpers are dead', deadlineMs: 60_000, everyMs: 5 },
+      });
     };
-    let killing: Promise<void> | undefined;
     try {
       return await buffer(
         (async function* () {
           for await (const piece of archive) {
-            if (killing === undefined) {
-              killing = kill();
-              // of one whose output nobody takes an engine may not tell the end: it is dead by then, and what it said is taken
-              await Promise.race([killing, delay(KILLED_MS)]);
-            }
+            if (killing === undefined) await kill();
             yield piece as Buffer;
           }
         })(),
@@ -123,5 +122,15 @@ export class DataScene {
       what: 'no helper',
       deadlineMs: 60_000,
     });
+  }
+}
+
+/** Of a process of this machine; nobody may have taken note of it yet. */
+function hasEnded(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return /^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2));
+  } catch {
+    return true;
   }
 }
