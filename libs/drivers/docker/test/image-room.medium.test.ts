@@ -12,6 +12,7 @@ import type { Driver, LookUpLayers, StepContext, TransferState } from '#drivers/
 import { dockerDriver } from '#drivers/docker';
 import { waitFor } from '#kernel';
 import { failureOf } from '../../../../test/support/failure-of.js';
+import { meetingOf } from '../../../../test/support/meeting.js';
 import { OwnEngine } from '../../../../test/support/own-engine.js';
 import {
   digestOf,
@@ -116,8 +117,11 @@ test('images of one upgrade that fit one by one, and not together: none is pulle
   await driver.images.prepare(context(), await present());
   await fill(60 * MIB);
   const before = registry.accesses().length;
+  const meet = meetingOf(images.length);
   const together = await Promise.all(
-    images.map(({ input, lookUp }) => failureOf(driver.images.prepare(context(), input, lookUp))),
+    images.map(({ input, lookUp }) =>
+      failureOf(driver.images.prepare(context(), input, meet(lookUp))),
+    ),
   );
   for (const refused of together) {
     expect(refused, refused.message).toMatchObject({ code: 'disk_full', retryable: false });

@@ -3,8 +3,17 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { waitFor } from '#kernel';
 import type { LookUpLayers, PackedLayer } from '#drivers/core';
 import type { KubeJson } from '../../../../test/support/kubernetes.js';
+import { meetingOf } from '../../../../test/support/meeting.js';
 import { crashAt } from '../../../../test/support/step-context.js';
 import { KubeScene, type Upgrading } from './kube-scene.js';
+
+interface TestNode {
+  readonly metadata: { readonly name: string };
+  readonly status: {
+    readonly conditions?: ReadonlyArray<{ readonly type: string; readonly status: string }>;
+    readonly images?: ReadonlyArray<{ readonly names: readonly string[] }>;
+  };
+}
 
 let scene: KubeScene;
 let one: { reference: string; digest: string };
@@ -46,13 +55,16 @@ test('each node that may run it has the image before anything is stopped, and no
   await scene.cluster.kubectl(['scale', 'deployment/web', '--replicas=1']);
   await web.check({ type: 'health' });
   const [pod] = await web.pods();
-  const events = await scene.cluster.list(
-    'events',
-    '--field-selector',
-    `involvedObject.uid=${pod?.metadata.uid}`,
+  const of = `involvedObject.uid=${pod?.metadata.uid}`;
+  const { message } = await waitFor(
+    async () => {
+      const events = await scene.cluster.list('events', '--field-selector', of);
+      return events.find(({ reason }) => reason === 'Pulled');
+    },
+    // a kubelet writes its events beside its work, and so many a second
+    { what: 'its kubelet says what it had', deadlineMs: 240_000, everyMs: 500 },
   );
-  const pulled = events.find(({ reason }: KubeJson) => reason === 'Pulled');
-  expect(pulled?.message).toContain('already present on machine');
+  expect(message).toContain('already present on machine');
 });
 
 test('an image that no node can pull is told before anything is stopped', async () => {
@@ -74,9 +86,13 @@ test('an account that may not ask kubelets is told so in the log, and the image 
 
 describe('with the role liftlock-disks', () => {
   let free: number;
-  let nodes: string[];
+  /** Another file of the run may have made nodes that nobody runs. */
+  const able = async (): Promise<TestNode[]> =>
+    (await scene.cluster.list<TestNode>('nodes')).filter(({ status: { conditions = [] } }) =>
+      conditions.some(({ type, status }) => type === 'Ready' && status === 'True'),
+    );
   beforeAll(async () => {
-    const { kubectl, list, namespace } = scene.cluster;
+    const { kubectl, namespace } = scene.cluster;
     const account = `--serviceaccount=${namespace}:liftlock`;
     const role = '--clusterrole=liftlock-disks';
     await kubectl(['create', 'clusterrolebinding', `${namespace}-disks`, role, account]);
@@ -91,9 +107,8 @@ describe('with the role liftlock-disks', () => {
         ),
       { what: 'the account may ask kubelets', deadlineMs: 60_000, everyMs: 200 },
     );
-    nodes = (await list('nodes')).map(({ metadata }) => metadata.name);
-    const frees = nodes.map(async (node) => {
-      const raw = await kubectl(['get', '--raw', `/api/v1/nodes/${node}/proxy/stats/summary`]);
+    const frees = (await able()).map(async ({ metadata: { name } }) => {
+      const raw = await kubectl(['get', '--raw', `/api/v1/nodes/${name}/proxy/stats/summary`]);
       const summary = JSON.parse(raw) as {
         node: { runtime: { imageFs: { availableBytes: number } } };
       };
@@ -128,7 +143,10 @@ describe('with the role liftlock-disks', () => {
   test('images of one upgrade that fit alone, and not together, are refused together', async () => {
     const images = await Promise.all([scene.image('5.0'), scene.image('6.0')]);
     const half = Math.ceil(free * 0.7);
-    const ends = await Promise.allSettled(images.map((image) => prepare(image, {}, packed(half))));
+    const meet = meetingOf(images.length);
+    const ends = await Promise.allSettled(
+      images.map((image) => prepare(image, {}, meet(packed(half)))),
+    );
     for (const end of ends)
       expect(end).toMatchObject({
         reason: {
@@ -151,14 +169,10 @@ describe('with the role liftlock-disks', () => {
       return Promise.resolve([base, ...(digest === undefined ? [layer(10, 'sha256:new')] : [])]);
     };
     await waitFor(
-      async () => {
-        const all = await scene.cluster.list<{ status: { images: Array<{ names: string[] }> } }>(
-          'nodes',
-        );
-        return all.every(({ status }) =>
-          status.images.some(({ names }) => names.some((name) => name.startsWith(repository()))),
-        );
-      },
+      async () =>
+        (await able()).every(({ status: { images = [] } }) =>
+          images.some(({ names }) => names.some((name) => name.startsWith(repository()))),
+        ),
       { what: 'kubelets tell which images they have', deadlineMs: 60_000, everyMs: 500 },
     );
     expect(await prepare(seven, {}, lookUp)).toMatchObject({ found: 'done_now' });
