@@ -14,7 +14,7 @@ import type { Cluster } from './cluster.js';
 import { abortedBy } from './errors.js';
 
 /** Longest that is waited for what there is to say of one that did not pass, in milliseconds. */
-const LAST_WORDS_MS = 2_000;
+const LAST_WORDS_MS = 10_000;
 
 /** What is looked at. */
 export interface Checked {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { waitFor } from '#kernel';
 import { CRASHES, KubeScene, workload, type Changes } from './kube-scene.js';
 
 let scene: KubeScene;
@@ -93,6 +94,11 @@ test.concurrent('what becomes never ready fails at its deadline, with what the k
   };
   await scene.cluster.apply(workload('Deployment', 'unready', one.reference, changes));
   const unready = await scene.instance('Deployment', 'unready');
+  const asked = ['--field-selector', 'reason=Unhealthy'];
+  await waitFor(async () => (await scene.cluster.list('events', ...asked)).length > 0, {
+    // how long a node takes to start a pod is no matter of the check's
+    ...{ what: 'the kubelet asks whether it is ready', deadlineMs: 240_000, everyMs: 500 },
+  });
   const failed = unready.check({ type: 'health', deadlineSeconds: 15 });
   await expect(failed).rejects.toMatchObject({
     code: 'check_failed',
@@ -106,7 +112,16 @@ test('a quota of the namespace is named', async () => {
   const quota = { apiVersion: 'v1', kind: 'ResourceQuota', metadata: { name: 'few' } };
   await scene.cluster.apply({ ...quota, spec: { hard: { 'requests.memory': '1Mi' } } });
   const changes = { container: { resources: { requests: { memory: '64Mi' } } } };
+  const containers = [{ name: 'main', image: one.reference, ...changes.container }];
+  const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'asks' }, spec: { containers } };
+  const isRefused = async (): Promise<boolean> =>
+    scene.cluster.kubectl(['create', '--dry-run=server', '-f', '-'], JSON.stringify(pod)).then(
+      () => false,
+      (error: unknown) => String(error).includes('exceeded quota'),
+    );
   try {
+    // it counts from when its controller has seen it
+    await waitFor(isRefused, { what: 'the quota counts', deadlineMs: 240_000, everyMs: 200 });
     for (const name of ['quota', 'set-quota'])
       expect(await failureOf(name, one.reference, changes)).toMatchObject({
         code: 'target_refused',
