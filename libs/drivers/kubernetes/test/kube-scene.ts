@@ -69,7 +69,9 @@ export class KubeScene {
   }
 
   context(changes: Partial<StepContext> = {}): ReturnType<typeof contextOf> {
-    return contextOf(this.cluster.endpoint, { target: this.target(), ...changes });
+    // an attempt ends no sooner than the longest check in it
+    const signal = AbortSignal.timeout(480_000);
+    return contextOf(this.cluster.endpoint, { target: this.target(), signal, ...changes });
   }
 
   async observe(...containers: readonly string[]) {
@@ -80,7 +82,7 @@ export class KubeScene {
   /** Makes a workload, and waits until its pods are there. */
   async start(kind: WorkloadKind, name: string, image: string, changes: Changes = {}) {
     await this.cluster.apply(workload(kind, name, image, changes));
-    await this.cluster.kubectl(['rollout', 'status', `${kind}/${name}`, '--timeout=60s']);
+    await this.cluster.kubectl(['rollout', 'status', `${kind}/${name}`, '--timeout=240s']);
     return this.instance(kind, name);
   }
 

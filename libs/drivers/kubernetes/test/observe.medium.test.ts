@@ -62,7 +62,7 @@ test('what is not there, and what cannot be told', async () => {
 
 test('a rollout that is under way, or paused, is named', async () => {
   await scene.cluster.apply(workload('Deployment', 'rolls', one.reference));
-  await scene.cluster.kubectl(['rollout', 'status', 'deployment/rolls', '--timeout=60s']);
+  await scene.cluster.kubectl(['rollout', 'status', 'deployment/rolls', '--timeout=240s']);
   await scene.cluster.kubectl(['set', 'image', 'deployment/rolls', `main=${one.reference}-none`]);
   const { namespace } = scene.cluster;
   const container = `${namespace}/Deployment/rolls`;
