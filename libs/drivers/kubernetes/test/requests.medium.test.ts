@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { SecretStore, type Driver } from '#drivers/core';
 import { kubernetesDriver } from '#drivers/kubernetes';
+import { waitFor } from '#kernel';
 import { FlakyServer } from '../../../../test/support/flaky-api-server.js';
 import { KubeScene, type Upgrading } from './kube-scene.js';
 
@@ -21,12 +22,28 @@ beforeAll(async () => {
   all = await Promise.all(
     names.map((name) => scene.start('Deployment', name, one.reference, { replicas: 0 })),
   );
+  await waitFor(
+    async () => (await scene.cluster.list<TestDeployment>('deployments')).every(isLeft),
+    {
+      ...{ what: 'their controller has written all that it will', deadlineMs: 240_000 },
+    },
+  );
 });
 afterAll(async () => {
   await driver.close();
   await server.close();
   await scene.close();
 });
+
+interface TestDeployment {
+  readonly status?: { readonly conditions?: ReadonlyArray<{ readonly reason: string }> };
+}
+
+/** What a controller writes between a read and its write takes two requests more. */
+function isLeft({ status }: TestDeployment): boolean {
+  const reasons = new Set((status?.conditions ?? []).map(({ reason }) => reason));
+  return reasons.has('MinimumReplicasAvailable') && reasons.has('NewReplicaSetAvailable');
+}
 
 /** Requests that it took. */
 async function counted(act: () => Promise<unknown>): Promise<number> {
