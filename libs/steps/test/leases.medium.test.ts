@@ -240,11 +240,14 @@ describe('a service that is stopped', () => {
     const atWork = new Barrier();
     const end = new Barrier();
     // it asks nobody any more when it goes on: that it ends soon is not the machine's to say
-    const mirror = await scene.start(async ({ guard }) => {
-      await guard();
-      atWork.release();
-      await end.passed;
-    });
+    const mirror = await scene.start(
+      async ({ guard }) => {
+        await guard();
+        atWork.release();
+        await end.passed;
+      },
+      { leaveMs: 60_000 },
+    );
     await mirror.run(runStep(upgrade, 1));
     await atWork.passed;
     const closing = mirror.close();
