@@ -205,7 +205,7 @@ export class K0rdent {
           release.template = service.template;
           release.state = 'Provisioning';
         } else {
-          const refusal = `service ${title} can't be upgraded from ${release.template} to ${service.template}`;
+          const refusal = `${cluster.name}: service ${title} can't be upgraded from ${release.template} to ${service.template}`;
           if (this.refusals.at(-1) !== refusal) this.refusals.push(refusal);
         }
       }
