@@ -47,7 +47,12 @@ export class ApiResources {
       const known = WELL_KNOWN.get(kind);
       if (known !== undefined) return known;
     }
-    const found = await this.search(kind, group === '' ? undefined : group, signal);
+    const asked = group === '' ? undefined : group;
+    let found = await this.search(kind, asked, signal);
+    if (found.length === 0) {
+      this.forget();
+      found = await this.search(kind, asked, signal);
+    }
     const [first] = found;
     // what is in a group of Kubernetes' own goes before one of the same name elsewhere
     const own = found.filter((one) => !one.group.includes('.') || one.group.endsWith('.k8s.io'));
@@ -64,8 +69,13 @@ export class ApiResources {
   /** @param apiVersion as a manifest has it: `apps/v1` */
   async ofManifest(apiVersion: string, kind: string, signal: AbortSignal): Promise<Resource> {
     const [version = '', group = ''] = apiVersion.split('/').toReversed();
-    const list = await this.listOf(group, version, signal);
-    const found = resourceIn(list, group, version, kind);
+    const look = async (): Promise<Resource | undefined> =>
+      resourceIn(await this.listOf(group, version, signal), group, version, kind);
+    let found = await look();
+    if (found === undefined) {
+      this.forget();
+      found = await look();
+    }
     if (found !== undefined) return found;
     throw new LiftlockError(
       'target_refused',
@@ -83,7 +93,7 @@ export class ApiResources {
   }
 
   /** What was asked for once may have changed: a custom resource definition came. */
-  forget(): void {
+  private forget(): void {
     this.lists.clear();
   }
 

@@ -164,7 +164,7 @@ test('an object that was deleted is made again as it was', async () => {
 });
 
 test('a custom resource is patched, waited for, and taken back', async () => {
-  await defineSites();
+  await define('site');
   const site = {
     ...{ apiVersion: 'example.com/v1', kind: 'Site', metadata: { name: 'one' } },
     spec: { template: 'a-1', nested: { kept: 1, gone: 2 }, list: [1, 2] },
@@ -215,6 +215,11 @@ test('a custom resource is patched, waited for, and taken back', async () => {
   ).rejects.toMatchObject({
     message: expect.stringContaining('has no kind Nothing') as string,
   });
+  // one whose definition came when its group had been asked which kinds it has
+  await define('thing');
+  await scene.cluster.apply({ ...site, kind: 'Thing' });
+  const later = step('thing', { type: 'patch', object: 'Thing.example.com/one', patch });
+  expect((await later.make()).found).toBe('done_now');
 });
 
 test('a folder is built by kubectl, pinned, applied, and taken back', async () => {
@@ -278,22 +283,24 @@ test('a folder is built by kubectl, pinned, applied, and taken back', async () =
 });
 
 /** A custom resource definition, and what our account may do with it. */
-async function defineSites(): Promise<void> {
+async function define(singular: string): Promise<void> {
   const schema = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
-  const names = { plural: 'sites', singular: 'site', kind: 'Site', listKind: 'SiteList' };
+  const kind = `${singular[0]?.toUpperCase()}${singular.slice(1)}`;
+  const plural = `${singular}s`;
+  const names = { plural, singular, kind, listKind: `${kind}List` };
   const version = { name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: schema } };
   await scene.cluster.apply({
     ...{ apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition' },
-    metadata: { name: 'sites.example.com' },
+    metadata: { name: `${plural}.example.com` },
     spec: { group: 'example.com', scope: 'Namespaced', names, versions: [version] },
   });
   await scene.cluster.kubectl([
     'wait',
     '--for=condition=Established',
-    'crd/sites.example.com',
+    `crd/${plural}.example.com`,
     '--timeout=60s',
   ]);
-  await scene.cluster.allow('sites', [
-    { apiGroups: ['example.com'], resources: ['sites'], verbs: ['get', 'patch'] },
+  await scene.cluster.allow(plural, [
+    { apiGroups: ['example.com'], resources: [plural], verbs: ['get', 'patch'] },
   ]);
 }
