@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream';
+import { joinSockets } from './joined-sockets.js';
 import { newFolder } from './shared-servers.js';
 
 /** So much of a helper's input, or output, is passed on before it holds: more than lists are, and less than the data. */
@@ -104,15 +105,7 @@ export class HeldEngine {
   }
 
   private join(client: Socket, engine: Socket): void {
-    const ends = [client, engine];
-    for (const socket of ends) {
-      this.sockets.add(socket);
-      socket.on('error', () => undefined);
-      socket.once('close', () => {
-        this.sockets.delete(socket);
-        for (const one of ends) one.destroy();
-      });
-    }
+    joinSockets(this.sockets, client, engine);
     let isAttached = false;
     const attaches = (piece: Buffer): boolean =>
       (isAttached ||= ATTACH.test(piece.toString('latin1', 0, 1_000)));

@@ -1,6 +1,7 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { pipeline } from 'node:stream';
 import { freePort } from '#fleet';
+import { joinSockets } from './joined-sockets.js';
 
 /** So much of what it is asked for is passed on before it holds: more than manifests are, and less than a layer. */
 const PASSED_BYTES = 4 * 1024 * 1024;
@@ -38,15 +39,7 @@ export class HeldSource {
   }
 
   private join(client: Socket, registry: Socket): void {
-    const ends = [client, registry];
-    for (const socket of ends) {
-      this.sockets.add(socket);
-      socket.on('error', () => undefined);
-      socket.once('close', () => {
-        this.sockets.delete(socket);
-        for (const one of ends) one.destroy();
-      });
-    }
+    joinSockets(this.sockets, client, registry);
     client.pipe(registry);
     pipeline(
       registry,

@@ -48,11 +48,10 @@ export class ApiResources {
       if (known !== undefined) return known;
     }
     const asked = group === '' ? undefined : group;
-    let found = await this.search(kind, asked, signal);
-    if (found.length === 0) {
-      this.forget();
-      found = await this.search(kind, asked, signal);
-    }
+    const found = await this.look(
+      () => this.search(kind, asked, signal),
+      (all) => all.length > 0,
+    );
     const [first] = found;
     // what is in a group of Kubernetes' own goes before one of the same name elsewhere
     const own = found.filter((one) => !one.group.includes('.') || one.group.endsWith('.k8s.io'));
@@ -69,13 +68,10 @@ export class ApiResources {
   /** @param apiVersion as a manifest has it: `apps/v1` */
   async ofManifest(apiVersion: string, kind: string, signal: AbortSignal): Promise<Resource> {
     const [version = '', group = ''] = apiVersion.split('/').toReversed();
-    const look = async (): Promise<Resource | undefined> =>
-      resourceIn(await this.listOf(group, version, signal), group, version, kind);
-    let found = await look();
-    if (found === undefined) {
-      this.forget();
-      found = await look();
-    }
+    const found = await this.look(
+      async () => resourceIn(await this.listOf(group, version, signal), group, version, kind),
+      (one) => one !== undefined,
+    );
     if (found !== undefined) return found;
     throw new LiftlockError(
       'target_refused',
@@ -92,9 +88,13 @@ export class ApiResources {
     return `${group}/${version}`;
   }
 
-  /** What was asked for once may have changed: a custom resource definition came. */
-  private forget(): void {
+  /** What was asked for before may have changed: a custom resource definition came. Where it was asked for just now, it is not asked for again. */
+  private async look<T>(search: () => Promise<T>, isFound: (found: T) => boolean): Promise<T> {
+    const mayBeOld = this.lists.size > 0;
+    const found = await search();
+    if (isFound(found) || !mayBeOld) return found;
     this.lists.clear();
+    return search();
   }
 
   private async search(
