@@ -1,7 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { Injectable } from '@nestjs/common';
 import type { ActionInput, ActionOutput } from '#contracts';
-import { transferMeter, type DataDriver, type StepContext } from '#drivers/core';
+import { transferMeter, type DataDriver, type DataEntry, type StepContext } from '#drivers/core';
 import { LiftlockError, repeat } from '#kernel';
 import { UnitOfWork } from '#persistence';
 import { DataDrivers } from './data-drivers.js';
@@ -69,6 +69,7 @@ export class RestoreService {
     const name = asideName(key);
     const keeps = await this.room.forRestore(context, input, data, manifest, name);
     const held = data.writeFrom === undefined ? undefined : await folder.holdArchive(manifest);
+    let found: readonly DataEntry[];
     try {
       const told = progress(context, manifest, 'read');
       await folder.verifyArchive(manifest, context.signal, told, held);
@@ -76,7 +77,7 @@ export class RestoreService {
       await assertUnused(data, context, input, 'nothing is restored');
       await context.guard();
       await this.work.run((tx) => this.backups.markIncomplete(tx, key));
-      await putBack(context, input, data, {
+      found = await putBack(context, input, data, {
         folder,
         manifest,
         held,
@@ -85,7 +86,7 @@ export class RestoreService {
     } finally {
       await held?.close();
     }
-    const wrong = differences(manifest.entries, await data.list(context, input));
+    const wrong = differences(manifest.entries, found);
     if (wrong.length > 0) {
       throw new LiftlockError(
         'data_corrupt',
@@ -184,7 +185,7 @@ function progress(
   };
 }
 
-/** From what was verified. */
+/** From what was verified. @returns what is there then */
 async function putBack(
   context: StepContext,
   input: Input,
@@ -201,13 +202,13 @@ async function putBack(
     /** Under which what is there is kept. */
     readonly name: string | undefined;
   },
-): Promise<void> {
+): Promise<DataEntry[]> {
   const source = { ...input, plain: manifest.archive.format === 'tar' };
   const told = progress(context, manifest, 'restore');
   if (held === undefined || data.writeFrom === undefined) {
     const archive = folder.readArchive(manifest, context.signal, told);
     await data.write(context, source, archive, name);
-    return;
+    return data.list(context, input);
   }
   let seen = 0;
   const look = async (): Promise<void> => {
@@ -218,12 +219,14 @@ async function putBack(
   const looking = repeat(LOOK_MS, look, (error) =>
     context.log(`how much is put back cannot be told: ${String(error)}`, 'warn'),
   );
+  let found: DataEntry[];
   try {
-    await data.writeFrom(context, source, held, name);
+    found = await data.writeFrom(context, source, held, name);
   } finally {
     await looking.end();
   }
   await look();
+  return found;
 }
 
 type Look = (

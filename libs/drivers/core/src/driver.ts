@@ -320,13 +320,14 @@ export interface DataDriver {
   /**
    * As `write`, where what takes the archive apart can read it from a file of the service's machine by itself.
    * @param archive open for reading, at the position where the archive begins; its position tells how much was read
+   * @returns what is there then, as `list` tells it
    */
   writeFrom?(
     context: StepContext,
     source: DataSource,
     archive: FileHandle,
     keepAside?: string,
-  ): Promise<void>;
+  ): Promise<DataEntry[]>;
   /** The outcome is known good: removes what was kept aside under these names, and leaves no trace of it. */
   settle(context: StepContext, source: DataSource, keptAside: readonly string[]): Promise<void>;
   /** Name and version of what archives, for the manifest. */

@@ -82,8 +82,8 @@ export class FolderData extends ScriptedDataDriver {
     source: DataSource,
     archive: FileHandle,
     keepAside?: string,
-  ): Promise<void> {
-    await writeDataFrom(await this.data(context, source), archive, keepAside);
+  ): Promise<DataEntry[]> {
+    return writeDataFrom(context, await this.data(context, source), archive, keepAside);
   }
 
   protected async data(context: StepContext, source: DataSource): Promise<LocalData> {

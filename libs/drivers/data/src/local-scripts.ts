@@ -36,9 +36,29 @@ export class LocalScripts implements LocalRunner {
     errors: ErrorText = new Tail(),
     input?: Promise<string>,
   ): Promise<Readable> {
-    const { context } = this;
     const script = await this.start(run, errors);
     script.tell(input);
+    return this.outputOf(script, run);
+  }
+
+  async fromFile<T>(
+    file: FileHandle,
+    run: ScriptRun,
+    take: (output: Readable) => Promise<T>,
+  ): Promise<T> {
+    const script = await this.start(run, new Tail(), { input: file });
+    const output = this.outputOf(script, run);
+    try {
+      return await take(output);
+    } finally {
+      output.destroy();
+      script.end();
+      await script.exited;
+    }
+  }
+
+  private outputOf(script: Script, run: ScriptRun): Readable {
+    const { context } = this;
     const ended = callbackify(() => script.ended());
     const output = new Transform({
       transform: (chunk, _encoding, done) => done(null, chunk),
@@ -103,12 +123,6 @@ export class LocalScripts implements LocalRunner {
     // whoever waits for it sees it
     ended.catch(() => undefined);
     return { ended, end: () => script.end() };
-  }
-
-  async fromFile(file: FileHandle, run: ScriptRun): Promise<void> {
-    const script = await this.start(run, new Tail(), { input: file });
-    script.stdout.resume();
-    await this.untilEnded(script, run);
   }
 
   /** Ends it when the attempt is ended. */

@@ -15,6 +15,7 @@ import {
   readMeasuredScript,
   readScript,
   spaceScript,
+  writeAndListScript,
   writeScript,
 } from './data-scripts.js';
 import { parseSpace, spaceIn } from './data-space.js';
@@ -55,8 +56,11 @@ export interface LocalRunner extends ScriptRunner {
     errors: ErrorText,
     input: Promise<string>,
   ): Promise<AtWork>;
-  /** As `withInput`, the input being a file, from the descriptor's position on. */
-  fromFile(file: FileHandle, run: ScriptRun): Promise<void>;
+  /**
+   * Waits for its end, the input being a file, from the descriptor's position on.
+   * @param take reads all of the output, as of `forOutput`
+   */
+  fromFile<T>(file: FileHandle, run: ScriptRun, take: (output: Readable) => Promise<T>): Promise<T>;
 }
 
 /** Some data, and what reads and writes it there. */
@@ -193,16 +197,24 @@ export async function writeData(
   archive: Readable,
   keepAside?: string,
 ): Promise<void> {
-  await data.runner.withInput(writingAll(data, keepAside), archive);
+  const { tools, places, runner, plain } = data;
+  const script = writeScript(tools, places, keepAside, plain);
+  await runner.withInput(writing(data, 'writing', script), archive);
 }
 
 /** As `DataDriver.writeFrom`. */
 export async function writeDataFrom(
+  context: StepContext,
   data: LocalData,
   archive: FileHandle,
   keepAside?: string,
-): Promise<void> {
-  await data.runner.fromFile(archive, writingAll(data, keepAside));
+): Promise<DataEntry[]> {
+  const { tools, places, runner, plain } = data;
+  const script = writeAndListScript(tools, places, keepAside, plain);
+  const entries = await runner.fromFile(archive, writing(data, 'writing', script), (output) =>
+    parseEntries(output, places),
+  );
+  return comparable(context, entries);
 }
 
 /** As `DataDriver.settle`. */
@@ -216,11 +228,6 @@ export async function settleData(data: ScriptedData, keptAside: readonly string[
 function reading({ of }: ScriptedData, doing: string, script: string): ScriptRun {
   const what = `${doing} the data of ${of}`;
   return { script, what, writes: false, failed: dataError(what, 'read') };
-}
-
-function writingAll(data: ScriptedData, keepAside: string | undefined): ScriptRun {
-  const { tools, places, plain } = data;
-  return writing(data, 'writing', writeScript(tools, places, keepAside, plain));
 }
 
 function writing({ of }: ScriptedData, doing: string, script: string): ScriptRun {

@@ -5,7 +5,8 @@ import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import type { DataSource, StepContext } from '#drivers/core';
 import { FolderData } from '#drivers/data';
-import { systemIds } from '#kernel';
+import { LiftlockError, systemIds } from '#kernel';
+import { expect } from 'vitest';
 import { newFolder } from '../../../../test/support/data-tree.js';
 import { contextOf } from '../../../../test/support/step-context.js';
 
@@ -58,4 +59,17 @@ export class FolderScene {
       execFileSync('umount', ['--lazy', folder]);
     rmSync(this.top, { recursive: true, force: true });
   }
+}
+
+export async function expectRefused(
+  attempt: Promise<unknown>,
+  code: string,
+  message: RegExp,
+): Promise<void> {
+  const error = await attempt.then(
+    () => undefined,
+    (thrown: unknown) => LiftlockError.from(thrown),
+  );
+  expect({ code: error?.code, message: error?.message }).toMatchObject({ code });
+  expect(error?.message).toMatch(message);
 }

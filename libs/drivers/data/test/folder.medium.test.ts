@@ -24,26 +24,13 @@ import {
   treeDigest,
   treeLines,
 } from '../../../../test/support/data-tree.js';
-import { FolderScene } from './folder-scene.js';
+import { expectRefused, FolderScene } from './folder-scene.js';
 
 let scene: FolderScene;
 beforeEach(() => {
   scene = new FolderScene();
 });
 afterEach(() => scene.clean());
-
-async function expectRefused(
-  attempt: Promise<unknown>,
-  code: string,
-  message: RegExp,
-): Promise<void> {
-  const error = await attempt.then(
-    () => undefined,
-    (thrown: unknown) => LiftlockError.from(thrown),
-  );
-  expect({ code: error?.code, message: error?.message }).toMatchObject({ code });
-  expect(error?.message).toMatch(message);
-}
 
 describe('a folder', () => {
   test.each([
@@ -132,7 +119,8 @@ describe('a folder', () => {
     damage(folder);
     const archive = await open(join(scene.top, 'archive'));
     await archive.read(Buffer.alloc(9));
-    await scene.data.writeFrom(scene.attempt(), source, archive, 'one');
+    const back = await scene.data.writeFrom(scene.attempt(), source, archive, 'one');
+    expect(back).toEqual(await scene.data.list(scene.attempt(), source));
     // all of it was read, by the descriptor that was given
     expect((await archive.read(Buffer.alloc(9))).bytesRead).toBe(0);
     await archive.close();
