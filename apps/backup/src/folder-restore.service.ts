@@ -43,7 +43,7 @@ export class FolderRestoreService {
    */
   async restore(
     context: StepContext,
-    from: BackupFolder,
+    from: Pick<BackupFolder, 'readArchive'>,
     manifest: Manifest,
     folder: string,
   ): Promise<string[]> {
@@ -89,7 +89,7 @@ export class FolderRestoreService {
   /** tar reads what is unpacked here; the archive's hash is known when all of it has passed. */
   private async extract(
     context: StepContext,
-    from: BackupFolder,
+    from: Pick<BackupFolder, 'readArchive'>,
     manifest: Manifest,
     folder: string,
     mayGive: boolean,
@@ -97,7 +97,9 @@ export class FolderRestoreService {
     const tar = spawn(
       'tar',
       [
-        ...['--extract', '--file=-', '--preserve-permissions', '--numeric-owner'],
+        // it reads the zeros behind an archive's end, too, and does not close its input before all was sent
+        ...['--extract', '--file=-', '--ignore-zeros'],
+        ...['--preserve-permissions', '--numeric-owner'],
         ...[mayGive ? '--same-owner' : '--no-same-owner', '--delay-directory-restore'],
         ...['--xattrs', '--xattrs-include=*', '--acls', `--directory=${folder}`],
       ],

@@ -1,5 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { newFolder, treeDigest } from '../../../test/support/data-tree.js';
 import type { Manifest } from '../src/domain/manifest.js';
@@ -19,13 +21,15 @@ async function restore(
   scene: Scene,
   to: string,
   change?: (manifest: Manifest) => Manifest,
+  archive?: Buffer,
 ): Promise<string[]> {
   const context = scene.attempt();
   const folder = stage.repository.folder({ ...context, backup: scene.input.backup });
   const stored = await folder.manifest();
   if (stored === undefined) throw new Error('there is no backup');
   const manifest = await folder.opened(stored);
-  return service.restore(context, folder, change?.(manifest) ?? manifest, to);
+  const from = archive === undefined ? folder : { readArchive: () => Readable.from([archive]) };
+  return service.restore(context, from, change?.(manifest) ?? manifest, to);
 }
 
 test('a folder gets all of it, and only one that is empty', async () => {
@@ -40,6 +44,17 @@ test('a folder gets all of it, and only one that is empty', async () => {
   const file = join(newFolder(), 'file');
   writeFileSync(file, '');
   await expectRefused(restore(scene, file), 'internal', /./);
+});
+
+test('zeros behind the end of an archive are taken in, however many', async () => {
+  const scene = await stage.setScene();
+  const digest = treeDigest(scene.folder);
+  await scene.snapshot();
+  const archive = zstdDecompressSync(readFileSync(join(scene.location, 'data.tar.zst')));
+  const zeros = Buffer.alloc(8 * 1024 * 1024);
+  const to = newFolder();
+  await restore(scene, to, undefined, zstdCompressSync(Buffer.concat([archive, zeros])));
+  expect(treeDigest(join(to, 'data'))).toBe(digest);
 });
 
 test('what does not come out right says so, and the folder stays marked', async () => {
